@@ -21,7 +21,7 @@ from splitmask.types import BoolArray
 Runs = npt.NDArray[np.int64]
 
 _BITS = 5
-_MAX_GROUPS = 12  # 60 bits: no int64 overflows whatever a file holds
+_MAX_GROUPS = 7  # 35 bits: more than any picture has, and no sum overflows whatever a file holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def counts_to_runs(counts: str) -> Runs:
     position = np.arange(len(groups)) - np.repeat(starts, lengths)
     values = np.add.reduceat((groups & 0x1F) << (_BITS * position), starts)
     negative = (groups[starts + lengths - 1] & 0x10) != 0
-    runs = values - (negative.astype(np.int64) << (_BITS * lengths))
+    runs: Runs = values - (negative.astype(np.int64) << (_BITS * lengths))
     runs[1::2] = np.cumsum(runs[1::2])
     runs[2::2] = np.cumsum(runs[2::2])
     if runs.min() < 0:
@@ -89,7 +89,7 @@ def runs_to_counts(runs: Sequence[int] | Runs) -> str:
     position = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     groups = (np.repeat(deltas, lengths) >> (_BITS * position)) & 0x1F
     groups[position < np.repeat(lengths, lengths) - 1] |= 0x20
-    return (groups + 48).astype(np.uint8).tobytes().decode("ascii")
+    return bytes((groups + 48).astype(np.uint8)).decode("ascii")
 
 
 def from_json(value: Any, where: str = "rle") -> Rle:
@@ -100,12 +100,14 @@ def from_json(value: Any, where: str = "rle") -> Rle:
     if not isinstance(value, dict):
         raise MaskError(f"{where}: expected an object with size and counts, found {type(value).__name__}")
     size, counts = value.get("size"), value.get("counts")
-    if not (isinstance(size, list | tuple) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)):
+    if not (
+        isinstance(size, list | tuple) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)
+    ):
         raise MaskError(f"{where}.size: expected [height, width], two positive integers")
-    if isinstance(counts, list) and all(type(n) is int for n in counts):
+    if isinstance(counts, list) and counts and all(type(n) is int and 0 <= n < 2**31 for n in counts):
         counts = runs_to_counts(counts)
     if not isinstance(counts, str):
-        raise MaskError(f"{where}.counts: expected a COCO string or a list of integers")
+        raise MaskError(f"{where}.counts: expected a COCO string or a list of run lengths")
     rle = Rle((size[0], size[1]), counts)
     try:
         _runs(rle)
@@ -123,11 +125,10 @@ def bbox(rle: Rle) -> tuple[int, int, int, int]:
     """x0, y0, x1, y1 of the pixels' edges (x1 = last column + 1); all 0 for an empty mask."""
     h = rle.size[0]
     ends = np.cumsum(_runs(rle))
-    first, stop = ends[0:-1:2], ends[1::2]
-    first, stop = first[: len(stop)][stop > first[: len(stop)]], stop[stop > first[: len(stop)]]
-    if not len(first):
+    filled = ends[1::2] > ends[:-1:2]
+    if not filled.any():
         return 0, 0, 0, 0
-    last = stop - 1
+    first, last = ends[:-1:2][filled], ends[1::2][filled] - 1
     whole = first // h != last // h  # a run over a column's end touches the bottom and the top row
     top = 0 if whole.any() else int((first % h).min())
     bottom = h if whole.any() else int((last % h).max()) + 1

@@ -1,0 +1,1 @@
+"""Masks without a model: run-length codes, resizing, shapes. numpy (and Pillow's resampler) only."""
