@@ -1,0 +1,133 @@
+"""The four verbs on PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splitmask.engine.base import PolicyConstants
+from splitmask.engine.preprocess import stretch
+from splitmask.model import Sam2
+from splitmask.presets import Preset
+from splitmask.types import ByteArray, Decoded, Features, FloatArray, Memory, Recollection
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """`auto`: CUDA, then Apple's MPS, then the CPU."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+class TorchEngine:
+    """A `Sam2` module in evaluation mode on one device.
+
+    dtype: parameters and features; what a verb hands to the session is always float32.
+    """
+
+    def __init__(
+        self,
+        model: Sam2,
+        device: str | torch.device = "auto",
+        dtype: torch.dtype = torch.float32,
+        weights_sha256: str = "",
+    ) -> None:
+        self.device = choose_device(device) if isinstance(device, str) else device
+        self.dtype = dtype
+        self.model = model.eval().requires_grad_(False).to(self.device, dtype)
+        self.weights_sha256 = weights_sha256
+        scale = 1.0 / (255.0 * np.asarray(self.preset.std, np.float32))
+        shift = -np.asarray(self.preset.mean, np.float32) / np.asarray(self.preset.std, np.float32)
+        self._scale = torch.from_numpy(scale.reshape(1, 3, 1, 1)).to(self.device)
+        self._shift = torch.from_numpy(shift.reshape(1, 3, 1, 1)).to(self.device)
+
+    @property
+    def preset(self) -> Preset:
+        return self.model.preset
+
+    @property
+    def description(self) -> str:
+        dtype = str(self.dtype).removeprefix("torch.")
+        return f"{self.preset.name} · torch {torch.__version__.split('+')[0]} · {self.device} {dtype}"
+
+    @property
+    def constants(self) -> PolicyConstants:
+        down = self.model.mask_downsample
+        assert down.bias is not None
+        return PolicyConstants(
+            no_obj_ptr=_numpy(self.model.no_obj_ptr[0]),
+            mask_downsample_weight=_numpy(down.weight[0, 0]),
+            mask_downsample_bias=float(down.bias[0]),
+        )
+
+    def _tensor(self, array: FloatArray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device, self.dtype)
+
+    @torch.inference_mode()
+    def encode(self, image: ByteArray) -> Features:
+        square = torch.from_numpy(stretch(image, self.preset.image_size)).to(self.device)
+        x = square.permute(2, 0, 1)[None].float() * self._scale + self._shift
+        high_res_0, high_res_1, embed = self.model.encode(x.to(self.dtype))
+        return Features(embed, high_res_0, high_res_1)
+
+    @torch.inference_mode()
+    def recall(self, features: Features, recollections: Sequence[Recollection]) -> Features:
+        inputs = self._padded(recollections)
+        embed = self.model.recall(cast(Tensor, features.image_embed), *inputs)
+        return Features(embed, features.high_res_feats_0, features.high_res_feats_1)
+
+    def _padded(self, recollections: Sequence[Recollection]) -> tuple[Tensor, ...]:
+        """Inputs of `Sam2.recall` after image_embed; shorter recollections are padded and biased away."""
+        b, preset = len(recollections), self.preset
+        r = max(len(x.memories) for x in recollections)
+        p = max(len(x.pointers) for x in recollections)
+        tpos = np.zeros((b, r, preset.num_memories), np.float32)
+        biases = np.full((b, r), -1e4, np.float32), np.full((b, p), -1e4, np.float32)
+        pointers, dts = np.zeros((b, p, preset.dim), np.float32), np.zeros((b, p), np.float32)
+        maps: list[Tensor] = []
+        for i, each in enumerate(recollections):
+            kept = [cast(Tensor, memory.map) for memory, _ in each.memories]
+            maps.append(torch.stack(kept + kept[:1] * (r - len(kept))))
+            for j, (_, slot) in enumerate(each.memories):
+                tpos[i, j, slot], biases[0][i, j] = 1.0, 0.0
+            for j, (pointer, dt) in enumerate(each.pointers):
+                pointers[i, j], dts[i, j], biases[1][i, j] = pointer, dt, 0.0
+        full = not biases[0].any() and not biases[1].any()
+        memory_bias, pointer_bias = (None, None) if full else tuple(self._tensor(x) for x in biases)
+        rest = self._tensor(pointers), torch.from_numpy(dts).to(self.device), pointer_bias
+        return torch.stack(maps), self._tensor(tpos), memory_bias, *rest  # type: ignore[return-value]
+
+    @torch.inference_mode()
+    def decode(
+        self, features: Features, points: FloatArray, labels: FloatArray, mask_input: FloatArray | None = None
+    ) -> Decoded:
+        b, side = len(points), self.preset.mask_size
+        has_mask = np.full((b,), mask_input is not None, np.float32)
+        mask = np.zeros((b, 1, side, side), np.float32) if mask_input is None else mask_input
+        arrays = (points, labels, mask, has_mask)
+        maps = (features.image_embed, features.high_res_feats_0, features.high_res_feats_1)
+        masks, ious, presence, pointers = self.model.decode(*maps, *(self._tensor(a) for a in arrays))
+        return Decoded(_numpy(masks), _numpy(ious), _numpy(presence[:, 0]), _numpy(pointers))
+
+    @torch.inference_mode()
+    def remember(
+        self, features: Features, mask_logits: FloatArray, binarize: FloatArray, presence: FloatArray
+    ) -> list[Memory]:
+        arrays = (mask_logits, binarize, presence.reshape(-1, 1))
+        maps = self.model.remember(features.image_embed, *(self._tensor(a) for a in arrays))
+        return [Memory(each) for each in maps]
+
+    @torch.inference_mode()
+    def unconditioned(self, features: Features) -> Features:
+        embed = features.image_embed - self.model.no_mem_embed.reshape(1, -1, 1, 1)
+        return Features(embed, features.high_res_feats_0, features.high_res_feats_1)
+
+
+def _numpy(x: Tensor) -> FloatArray:
+    return x.float().cpu().numpy()
