@@ -79,18 +79,18 @@ class PromptRecord:
     """All that was said of one object on one frame."""
 
     frame: int
-    object: int
+    object_id: int
     points: tuple[tuple[float, float], ...] = ()
     labels: tuple[int, ...] = ()  # one per point: 1 in, 0 out
     box: tuple[float, float, float, float] | None = None  # x0, y0, x1, y1
     mask: Rle | None = None
 
     @classmethod
-    def of(cls, frame: int, object: int, prompt: Prompt) -> PromptRecord:
+    def of(cls, frame: int, object_id: int, prompt: Prompt) -> PromptRecord:
         """The record of a prompt as sessions take it."""
         return cls(
             frame,
-            object,
+            object_id,
             tuple((float(x), float(y)) for x, y in prompt.points),
             tuple(int(label) for label in prompt.labels),
             None if prompt.box is None else _box(float(value) for value in prompt.box),
@@ -109,7 +109,7 @@ class PromptRecord:
     def to_json(self) -> dict[str, Any]:
         return {
             "frame": self.frame,
-            "object": self.object,
+            "object": self.object_id,
             "points": [list(point) for point in self.points],
             "labels": list(self.labels),
             "box": None if self.box is None else list(self.box),
@@ -174,7 +174,10 @@ class Result:
 
 
 def from_json(value: Any) -> Result:
-    """Parsed JSON → checked Result. Raises ResultError whose message names the field's path."""
+    """Parsed JSON → checked Result.
+
+    Raises ResultError whose message names the field's path.
+    """
     top = Field(value, "")
     if top["format"].text() != FORMAT:
         raise ResultError(f"format: expected {FORMAT!r}, found {top['format'].value!r}")
