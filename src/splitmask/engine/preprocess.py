@@ -14,4 +14,4 @@ def stretch(image: ByteArray, side: int) -> ByteArray:
     if image.shape[:2] == (side, side):
         return image
     resized = Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR)
-    return np.asarray(resized)
+    return np.array(resized)

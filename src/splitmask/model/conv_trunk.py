@@ -67,7 +67,8 @@ class ConvTrunk(nn.Module):
             conv_norm(i, o, stride=2) for i, o in zip((c[0] // 2, *c[:3]), c, strict=True)
         )
         self.stages = nn.ModuleList(
-            nn.Sequential(*(Bottleneck(c[i], params.mid[i]) for _ in range(params.depths[i]))) for i in range(3)
+            nn.Sequential(*(Bottleneck(c[i], params.mid[i]) for _ in range(params.depths[i])))
+            for i in range(3)
         )
         self.pos_embed = nn.Parameter(torch.zeros(1, (image_size // 32) ** 2, c[3]))
         nn.init.trunc_normal_(self.pos_embed, std=0.02)

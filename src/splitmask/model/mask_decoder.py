@@ -92,10 +92,14 @@ class MaskDecoder(nn.Module):
         tokens = torch.cat((own[None] + torch.zeros_like(sparse[:, :1]), sparse), dim=1)
         src = image + dense
         h, w = src.shape[-2:]
-        hs, src = self.transformer(tokens, src.flatten(2).transpose(1, 2), image_pe.flatten(2).transpose(1, 2))
+        hs, src = self.transformer(
+            tokens, src.flatten(2).transpose(1, 2), image_pe.flatten(2).transpose(1, 2)
+        )
         upscaled = self.upscale(src.transpose(1, 2).reshape(b, c, h, w), *high_res)
         mask_tokens = hs[:, 2 : 2 + self.mask_tokens.num_embeddings]
-        hyper = torch.stack([m(mask_tokens[:, i]) for i, m in enumerate(self.output_hypernetworks_mlps)], dim=1)
+        hyper = torch.stack(
+            [m(mask_tokens[:, i]) for i, m in enumerate(self.output_hypernetworks_mlps)], dim=1
+        )
         masks = (hyper @ upscaled.flatten(2)).reshape(b, -1, *upscaled.shape[-2:])
         ious = torch.sigmoid(self.iou_prediction_head(hs[:, 1]))
         return masks, ious, self.pred_obj_score_head(hs[:, 0]), mask_tokens

@@ -52,9 +52,9 @@ class Sam2(nn.Module):
     def encode(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """image (b, 3, S, S), normalised → high_res_feats_0 (b, c/8, S/4, S/4),
         high_res_feats_1 (b, c/4, S/8, S/8), image_embed (b, c, S/16, S/16) with `no_mem_embed`."""
-        fine, middle, coarse = self.image_encoder(image)
         decoder = self.sam_mask_decoder
-        return decoder.conv_s0(fine), decoder.conv_s1(middle), coarse + self._no_mem()
+        high_res_0, high_res_1, coarse = self.image_encoder(image, decoder.conv_s0, decoder.conv_s1)
+        return high_res_0, high_res_1, coarse + self._no_mem()
 
     def decode(
         self,
