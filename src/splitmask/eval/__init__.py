@@ -1,0 +1,1 @@
+"""How good a model is: simulated clicks on images, J and F on clips."""
