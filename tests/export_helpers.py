@@ -32,7 +32,7 @@ def clip_frames(
         masks = {1: disc, 2: (far < 10) & (far > 5)}
         if index == 2:
             del masks[2]
-        yield Frame(index, ramp + np.uint8(5 * index), None if clip.is_still else time), masks
+        yield Frame(index, ramp + np.uint8(index % 10), None if clip.is_still else time), masks
 
 
 def names(folder: Path) -> list[str]:

@@ -98,7 +98,9 @@ def test_overlay_mp4(tmp_path: Path) -> None:
         assert shown.format.name == "yuv420p"
         layers = [Layer(masks[item.id], rgb(item.color)) for item in OBJECTS if item.id in masks]
         picture = shown.to_ndarray(format="rgb24")[:47, :61]
-        assert np.abs(picture.astype(int) - overlay(frame.image, layers)).mean() < 4
+        off = np.abs(picture.astype(int) - overlay(frame.image, layers)).mean()
+        assert off < 6  # mostly the chroma of the thin lines
+        assert off < np.abs(picture.astype(int) - frame.image).mean() / 2
 
 
 @pytest.mark.parametrize("time_base", [Fraction(1, 90_000), Fraction(1, 600), Fraction(1001, 30_000)])
