@@ -27,7 +27,9 @@ class VideoWriter:
     ) -> None:
         """`size` is (height, width); `rate` the average frames per second; times are whole `time_base`s."""
         self._container = av.open(path, "w", format="mp4", options={"movflags": "+faststart"})
-        stream = self._container.add_stream("libx264", rate=rate, options={"crf": str(crf), "preset": "fast"})
+        stream = self._container.add_stream(
+            "libx264", rate=rate, options={"crf": str(crf), "preset": "veryfast"}
+        )
         stream.height, stream.width = (side + side % 2 for side in size)
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
