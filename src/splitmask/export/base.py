@@ -136,6 +136,11 @@ class Exporter:
         return self.writer(out_dir / self.target, clip, objects)
 
 
+def category_numbers(objects: Sequence[ObjectInfo], first: int) -> dict[str, int]:
+    """Distinct object names, in order, numbered from `first`."""
+    return {name: number for number, name in enumerate(dict.fromkeys(o.name for o in objects), first)}
+
+
 def prepare_out_dir(out_dir: Path, targets: Iterable[str], overwrite: bool = False) -> Path:
     """Makes the folder and sees to it that no target would be overwritten unasked. Raises OutputError.
 
