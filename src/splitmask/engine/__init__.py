@@ -1,5 +1,64 @@
 """The four verbs (encode, recall, decode, remember) on PyTorch and on ONNX Runtime."""
 
-from splitmask.engine.base import Engine, PolicyConstants
+from __future__ import annotations
 
-__all__ = ["Engine", "PolicyConstants"]
+from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+
+from splitmask.engine.base import Engine, PolicyConstants
+from splitmask.engine.graphs import FILE
+from splitmask.errors import ModelError
+from splitmask.presets import PRESETS, get_preset
+
+__all__ = ["Engine", "PolicyConstants", "load"]
+
+ENGINES = ("auto", "ort", "torch")
+
+
+def load(
+    model: str | Path = "nano", engine: str = "auto", threads: int | None = None, device: str = "auto"
+) -> Engine:
+    """A model, ready to run.
+
+    model: `nano`, which comes with the package; a folder with graphs.json; or the path of a `.pt` or
+    `.safetensors`. engine: `ort` runs graphs, `torch` checkpoints; `auto` takes graphs where there are
+    some. threads: of the CPU, all by default. device: `auto`, `cpu`, `cuda`, for torch also `mps`.
+    Raises ModelError for an unknown or damaged model, or an engine that is not installed.
+    """
+    if engine not in ENGINES:
+        raise ModelError(f"unknown engine {engine!r}: choose one of {', '.join(ENGINES)}")
+    folder = graphs_of(model)
+    if engine == "torch" or (engine == "auto" and folder is None):
+        return _load_torch(model, threads, device)
+    if folder is None:
+        raise ModelError(f"{model} has no ONNX graphs: run `splitmask export-onnx {model} -o DIR` first")
+    from splitmask.engine.ort import OrtEngine
+
+    return OrtEngine(folder, threads, device)
+
+
+def graphs_of(model: str | Path) -> Path | None:
+    """The folder with a model's graphs, None if it has none. Raises ModelError for an unknown model."""
+    if str(model) in PRESETS:
+        folder = Path(str(resources.files("splitmask"))) / "weights" / str(model)
+        return folder if (folder / FILE).is_file() else None
+    path = Path(model)
+    if not path.exists():
+        if path.suffix or len(path.parts) > 1:
+            raise ModelError(f"there is no model {path}: give a folder with {FILE}, a checkpoint or a name")
+        get_preset(str(model))  # says which names there are
+    return path if (path / FILE).is_file() else None
+
+
+def _load_torch(model: str | Path, threads: int | None, device: str) -> Engine:
+    if find_spec("torch") is None:
+        raise ModelError(f'{model} needs torch: pip install "splitmask[torch]"')
+    import torch
+
+    from splitmask.engine.torch import TorchEngine
+    from splitmask.model.weights import load_model, locate, sha256_of
+
+    if threads:
+        torch.set_num_threads(threads)
+    return TorchEngine(load_model(model), device, weights_sha256=sha256_of(locate(model)))

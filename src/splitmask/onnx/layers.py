@@ -1,0 +1,74 @@
+"""Parts that several graphs share; parameters by the names of the state dict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from splitmask.onnx.builder import FloatArray, Value
+
+Activation = Callable[[Value], Value]
+
+
+def relu(x: Value) -> Value:
+    return x.relu()
+
+
+def gelu(x: Value) -> Value:
+    """In the five nodes that ONNX Runtime fuses into one."""
+    return x * (x.graph.op("Erf", x / math.sqrt(2.0)) + 1.0) * 0.5
+
+
+def transposed(weight: FloatArray) -> FloatArray:
+    return weight.T
+
+
+def linear(x: Value, name: str) -> Value:
+    """(…, i) → (…, o)."""
+    g = x.graph
+    return x @ g.param(f"{name}.weight", transposed) + g.param(f"{name}.bias")
+
+
+def mlp(x: Value, name: str, depth: int, activation: Activation = relu) -> Value:
+    for i in range(depth - 1):
+        x = activation(linear(x, f"{name}.layers.{i}"))
+    return linear(x, f"{name}.layers.{depth - 1}")
+
+
+def layer_norm(x: Value, name: str, epsilon: float = 1e-5) -> Value:
+    """Over the last axis."""
+    g = x.graph
+    scale, shift = g.param(f"{name}.weight"), g.param(f"{name}.bias")
+    return g.op("LayerNormalization", x, scale, shift, axis=-1, epsilon=epsilon)
+
+
+def layer_norm_2d(x: Value, name: str, epsilon: float = 1e-6) -> Value:
+    """Over the channels of (b, c, h, w), without turning the map over: a LayerNormalization of many short
+    rows costs several times as much as these passes."""
+    g = x.graph
+    axis = np.array([1], np.int64)
+    centred = x - g.op("ReduceMean", x, axis)
+    deviation = g.op("Sqrt", g.op("ReduceMean", centred * centred, axis) + epsilon)
+    scale, shift = (g.param(f"{name}.{part}", channels_first) for part in ("weight", "bias"))
+    return centred / deviation * scale + shift
+
+
+def channels_first(vector: FloatArray) -> FloatArray:
+    return vector.reshape(-1, 1, 1)
+
+
+def conv(x: Value, name: str, **attributes: object) -> Value:
+    g = x.graph
+    return g.op("Conv", x, g.param(f"{name}.weight"), g.param(f"{name}.bias"), **attributes)
+
+
+def conv_norm(x: Value, name: str, kernel: int = 3, stride: int = 1) -> Value:
+    """A convolution and its batch norm, which a runtime folds into it when it loads."""
+    g = x.graph
+    norm = {part: g.state[f"{name}.1.{part}"] for part in ("weight", "bias", "running_mean", "running_var")}
+    scale = norm["weight"] / np.sqrt(norm["running_var"] + np.float32(1e-5))
+    weight = g.param(f"{name}.0.weight") * scale.reshape(-1, 1, 1, 1)
+    attributes = {"strides": [stride] * 2, "pads": [kernel // 2] * 4, "kernel_shape": [kernel] * 2}
+    return g.op("Conv", x, weight, norm["bias"] - norm["running_mean"] * scale, **attributes)
