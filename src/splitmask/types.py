@@ -49,7 +49,7 @@ class Prompt:
         return not len(self.points) and self.box is None and self.mask is None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Features:
     """What `encode` makes of a frame, or `recall` of features: opaque to all but their engine.
 
@@ -62,7 +62,7 @@ class Features:
     high_res_feats_1: Tensor  # (1, c/4, 2h, 2w)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Memory:
     """What `remember` keeps of one object on one frame. Identity is what engines key caches by."""
 

@@ -40,7 +40,7 @@ class TorchEngine:
     ) -> None:
         self.device = choose_device(device) if isinstance(device, str) else device
         self.dtype = dtype
-        self.model = model.eval().requires_grad_(False).to(self.device, dtype)
+        self.model = model.eval().to(self.device, dtype)
         self.weights_sha256 = weights_sha256
         scale = 1.0 / (255.0 * np.asarray(self.preset.std, np.float32))
         shift = -np.asarray(self.preset.mean, np.float32) / np.asarray(self.preset.std, np.float32)
@@ -73,8 +73,14 @@ class TorchEngine:
     def encode(self, image: ByteArray) -> Features:
         square = torch.from_numpy(stretch(image, self.preset.image_size)).to(self.device)
         x = square.permute(2, 0, 1)[None].float() * self._scale + self._shift
-        high_res_0, high_res_1, embed = self.model.encode(x.to(self.dtype))
-        return Features(embed, high_res_0, high_res_1)
+        return self.encode_batch(x)[0]
+
+    def encode_batch(self, images: Tensor) -> list[Features]:
+        """Normalised images (b, 3, S, S) on any device → features of each."""
+        maps = self.model.encode(images.to(self.device, self.dtype))
+        return [
+            Features(embed[None], fine[None], middle[None]) for fine, middle, embed in zip(*maps, strict=True)
+        ]
 
     @torch.inference_mode()
     def recall(self, features: Features, recollections: Sequence[Recollection]) -> Features:
@@ -107,13 +113,35 @@ class TorchEngine:
     def decode(
         self, features: Features, points: FloatArray, labels: FloatArray, mask_input: FloatArray | None = None
     ) -> Decoded:
-        b, side = len(points), self.preset.mask_size
-        has_mask = np.full((b,), mask_input is not None, np.float32)
-        mask = np.zeros((b, 1, side, side), np.float32) if mask_input is None else mask_input
-        arrays = (points, labels, mask, has_mask)
-        maps = (features.image_embed, features.high_res_feats_0, features.high_res_feats_1)
-        masks, ious, presence, pointers = self.model.decode(*maps, *(self._tensor(a) for a in arrays))
-        return Decoded(_numpy(masks), _numpy(ious), _numpy(presence[:, 0]), _numpy(pointers))
+        mask = None if mask_input is None else self._tensor(mask_input)
+        decoded = self.decode_tensors(features, self._tensor(points), self._tensor(labels), mask)
+        masks, ious, presence, pointers = (_numpy(x) for x in decoded)
+        return Decoded(masks, ious, presence[:, 0], pointers)
+
+    def decode_tensors(
+        self, features: Features, points: Tensor | None, labels: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """`decode` on tensors of this device: masks (b, 4, M, M), ious (b, 4), presence (b, 1),
+        pointers (b, 4, c). Without points and labels the decoder gets no prompt token at all."""
+        model, prompts = self.model, self.model.sam_prompt_encoder
+        if points is None or labels is None:
+            b = 1 if mask is None else len(mask)
+            sparse = model.no_mem_embed.new_zeros(b, 0, self.preset.dim)
+        else:
+            b = len(points)
+            sparse = prompts.points(points.to(self.dtype), labels.to(self.dtype))
+        if mask is None:
+            dense = prompts.no_mask_embed.weight.reshape(1, -1, 1, 1)
+        else:
+            dense = prompts.mask_downscaling(mask.to(self.dtype))
+        masks, ious, presence, tokens = model.sam_mask_decoder(
+            cast(Tensor, features.image_embed),
+            prompts.pe_layer.grid(self.preset.grid),
+            sparse,
+            dense.expand(b, -1, self.preset.grid, self.preset.grid),
+            (features.high_res_feats_0, features.high_res_feats_1),
+        )
+        return masks, ious, presence, model.obj_ptr_proj(tokens)
 
     @torch.inference_mode()
     def remember(

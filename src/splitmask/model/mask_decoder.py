@@ -89,7 +89,7 @@ class MaskDecoder(nn.Module):
         masks (b, 4, M, M), ious (b, 4), presence (b, 1), mask tokens (b, 4, c)."""
         b, _, c = sparse.shape
         own = torch.cat((self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight))
-        tokens = torch.cat((own[None] + torch.zeros_like(sparse[:, :1]), sparse), dim=1)
+        tokens = torch.cat((own.expand(b, -1, -1), sparse), dim=1)
         src = image + dense
         h, w = src.shape[-2:]
         hs, src = self.transformer(

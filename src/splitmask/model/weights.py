@@ -37,17 +37,20 @@ def load_model(name_or_path: str | Path, preset: str | Preset | None = None) -> 
     preset: which model the file is of; found by the file's metadata, name or shapes when not given.
     Raises ModelError for a file that is missing, damaged, made of code, or of another model.
     """
+    preset, state = load_state(name_or_path, preset)
+    model = Sam2(preset)
+    model.load_state_dict(state, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def load_state(name_or_path: str | Path, preset: str | Preset | None = None) -> tuple[Preset, State]:
+    """The preset and the float32 parameters of a file, checked against each other. As `load_model`."""
     path = locate(name_or_path)
     state, metadata = read_state(path)
     chosen = get_preset(preset) if isinstance(preset, str) else preset
     chosen = chosen or _preset_of(path, state, metadata)
     _check(path, state, chosen)
-    model = Sam2(chosen)
-    model.load_state_dict(
-        {key: value.float() if value.is_floating_point() else value for key, value in state.items()},
-        assign=True,
-    )
-    return model.eval().requires_grad_(False)
+    return chosen, {k: value.float() if value.is_floating_point() else value for k, value in state.items()}
 
 
 def save_model(

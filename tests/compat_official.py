@@ -1,0 +1,208 @@
+"""The official `sam2` package as a yardstick: built small, with weights redrawn so that each one matters."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import types
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from splitmask.compat.sam2 import SAM2AutomaticMaskGenerator
+from splitmask.compat.sam2.base import SAM2Base
+from splitmask.presets import TEST_HIERA, HieraParams, Preset
+
+needs_official = [
+    pytest.mark.skipif(importlib.util.find_spec("sam2") is None, reason="scripts/install_sam2.sh installs sam2"),
+    # what the official package and its dependencies warn of is not ours to mend
+    pytest.mark.filterwarnings("ignore"),
+]
+
+# Its decoder has the widths that the official code fixes; its maps are padded to their windows.
+SMALL = replace(
+    TEST_HIERA,
+    name="small-official",
+    trunk=HieraParams(16, 1, (1, 2, 3, 2), (5,), (8, 4, 14, 7), (7, 7)),
+    decoder_mlp=2048,
+    iou_hidden=256,
+)
+SMALL_2_0 = replace(SMALL, name="small-official-2.0", no_obj_embed_spatial=False, pointer_tpos=False)
+
+_OPERATORS = (
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, "
+    "int sampling_ratio, bool aligned) -> Tensor",
+)
+_libraries: list[torch.library.Library] = []
+
+
+def prepare_torchvision() -> None:
+    """Declares the operators that torchvision's registrations expect and its PyPI wheel lacks on CPUs."""
+    if not _libraries:
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in _OPERATORS:
+            with contextlib.suppress(RuntimeError):
+                library.define(operator)
+        _libraries.append(library)
+
+
+def _nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
+    """What `torchvision.ops.nms` computes, written out, for the wheel that lacks it."""
+    left = scores.argsort(descending=True, stable=True).tolist()
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    kept = []
+    while left:
+        best = left.pop(0)
+        kept.append(best)
+        rest = torch.tensor(left, dtype=torch.long)
+        low = torch.maximum(boxes[rest, :2], boxes[best, :2])
+        high = torch.minimum(boxes[rest, 2:], boxes[best, 2:])
+        overlap = (high - low).clamp(min=0).prod(dim=1)
+        iou = overlap / (areas[rest] + areas[best] - overlap)
+        left = [i for i, value in zip(left, iou.tolist(), strict=True) if not value > iou_threshold]
+    return torch.tensor(kept, dtype=torch.long)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with open(os.devnull, "w") as sink, contextlib.redirect_stderr(sink), contextlib.redirect_stdout(sink):
+        yield
+
+
+def overrides(preset: Preset) -> list[str]:
+    """Hydra overrides that make the official tiny configuration the model of a preset."""
+    trunk = preset.trunk
+    assert isinstance(trunk, HieraParams)
+    encoder, memory = "++model.image_encoder", "++model.memory_attention"
+    settings: dict[str, Any] = {
+        "++model.image_size": preset.image_size,
+        f"{encoder}.trunk.embed_dim": trunk.embed_dim,
+        f"{encoder}.trunk.num_heads": trunk.num_heads,
+        f"{encoder}.trunk.stages": list(trunk.stages),
+        f"{encoder}.trunk.global_att_blocks": list(trunk.global_attention),
+        f"{encoder}.trunk.window_spec": list(trunk.window_spec),
+        f"{encoder}.trunk.window_pos_embed_bkg_spatial_size": list(trunk.pos_embed_bkg),
+        f"{encoder}.neck.d_model": preset.dim,
+        f"{encoder}.neck.position_encoding.num_pos_feats": preset.dim,
+        f"{encoder}.neck.backbone_channel_list": list(reversed(trunk.channels)),
+        f"{memory}.d_model": preset.dim,
+        f"{memory}.num_layers": preset.memory_layers,
+        f"{memory}.layer.d_model": preset.dim,
+        f"{memory}.layer.dim_feedforward": preset.memory_mlp,
+        f"{memory}.layer.cross_attention.kv_in_dim": preset.memory_dim,
+        "++model.memory_encoder.out_dim": preset.memory_dim,
+        "++model.memory_encoder.position_encoding.num_pos_feats": preset.memory_dim,
+        "++model.memory_encoder.fuser.layer.dim": preset.dim,
+        "+model.memory_encoder.in_dim": preset.dim,
+        "+model.memory_encoder.mask_downsampler.embed_dim": preset.dim,
+    }
+    for attention in ("self_attention", "cross_attention"):
+        settings[f"{memory}.layer.{attention}.embedding_dim"] = preset.dim
+        settings[f"{memory}.layer.{attention}.feat_sizes"] = [preset.grid, preset.grid]
+    return [f"{key}={value}".replace(" ", "") for key, value in settings.items()]
+
+
+def config_of(preset: Preset) -> str:
+    """`configs/sam2.1/sam2.1_hiera_t.yaml` and its like; for SMALL the tiny one of its version."""
+    stem = preset.checkpoint.removesuffix(".pt") or ("sam2.1_hiera_tiny" if preset.pointer_tpos else "sam2_hiera_tiny")
+    size = {"tiny": "t", "small": "s", "base_plus": "b+", "large": "l"}[stem.split("hiera_")[1]]
+    version = stem.split("_")[0]
+    return f"configs/{version}/{version}_hiera_{size}.yaml"
+
+
+def build_image(preset: Preset, **kwargs: Any) -> Any:
+    """An official `SAM2Base`, its weights redrawn."""
+    prepare_torchvision()
+    from sam2.build_sam import build_sam2
+
+    extra = [] if preset.checkpoint else overrides(preset)
+    return build_sam2(config_of(preset), device="cpu", hydra_overrides_extra=extra, **kwargs)
+
+
+def build_video(preset: Preset, extra: tuple[str, ...] = (), **kwargs: Any) -> Any:
+    """An official `SAM2VideoPredictor`, without hole filling, which it only has with its CUDA extension."""
+    prepare_torchvision()
+    from sam2.build_sam import build_sam2_video_predictor
+
+    chosen = [] if preset.checkpoint else overrides(preset)
+    predictor = build_sam2_video_predictor(
+        config_of(preset), device="cpu", hydra_overrides_extra=[*chosen, *extra], **kwargs
+    )
+    predictor.fill_hole_area = 0
+    return predictor
+
+
+def redraw(model: nn.Module, seed: int) -> dict[str, torch.Tensor]:
+    """New values for every parameter, scaled so that signals keep their size and no part is negligible.
+
+    An initialised model hides defects: layer scales of 1e-6, embeddings near zero, masks of one sign.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        key: _drawn(key, torch.randn(value.shape, generator=generator))
+        for key, value in model.state_dict().items()
+    }
+
+
+def _drawn(key: str, noise: torch.Tensor) -> torch.Tensor:
+    module, _, name = key.rpartition(".")
+    if name == "gamma":
+        return 0.5 + 0.2 * noise
+    if name == "bias":
+        return 0.2 * noise
+    if name == "weight" and noise.dim() == 1:  # of a norm
+        return 1 + 0.2 * noise
+    if name != "weight" or module.endswith(("token", "tokens", "embed")) or "point_embeddings" in module:
+        return 0.7 * noise
+    fan_in = noise.shape[0] if "output_upscaling" in module else noise[0].numel()
+    # presence hardly moves with the prompt unless it is made to
+    gain = 6.0 if module.endswith("pred_obj_score_head.layers.2") else 1.3
+    return noise * gain / fan_in**0.5
+
+
+def compat(model: SAM2Base, state: dict[str, torch.Tensor]) -> Any:
+    """One of ours, with an official state."""
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def picture(height: int = 90, width: int = 120, seed: int = 0) -> np.ndarray:
+    """(H, W, 3) uint8 of smooth blobs, so that masks have shapes."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def components() -> tuple[Any, str, Any]:
+    """For monkeypatch.setattr: what the official code has only with its CUDA extension, by scipy."""
+    prepare_torchvision()
+    import sam2.utils.misc
+    from scipy import ndimage
+
+    def connected(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        labels = np.stack([ndimage.label(each, np.ones((3, 3)))[0] for each in mask[:, 0].numpy()])
+        areas = np.stack([np.bincount(each.ravel())[each] * (each > 0) for each in labels])
+        return torch.from_numpy(labels)[:, None], torch.from_numpy(areas)[:, None]
+
+    return sam2.utils.misc, "get_connected_components", connected
+
+
+def generators(models: tuple[Any, SAM2Base], monkeypatch: pytest.MonkeyPatch, case: dict[str, Any]) -> Any:
+    """The official mask generator and ours; thresholds low enough for what redrawn weights are sure of."""
+    import sam2.automatic_mask_generator as module
+
+    monkeypatch.setattr(*components())
+    monkeypatch.setattr(module, "batched_nms", lambda boxes, scores, _, iou_threshold: _nms(boxes, scores, iou_threshold))
+    settings = {"points_per_side": 5, "pred_iou_thresh": 0.45, "stability_score_thresh": 0.6, **case}
+    reference = module.SAM2AutomaticMaskGenerator(models[0], **settings)
+    reference.predictor._bb_feat_sizes = [(32, 32), (16, 16), (8, 8)]
+    return reference, SAM2AutomaticMaskGenerator(models[1], **settings)
