@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from splitmask.effects import EFFECTS, PALETTE, Layer, color_of, rgb
+from splitmask.effects.base import line_width
 from splitmask.effects.isolate import cutout, erase
 from splitmask.effects.palette import ink_on
-from splitmask.effects.tint import line_width, overlay
+from splitmask.effects.tint import overlay
 from splitmask.errors import MaskError
 from splitmask.types import BoolArray, ByteArray
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from splitmask.effects.base import Effect, Layer, Rgb
 from splitmask.effects.isolate import cutout, erase
+from splitmask.effects.marks import labelled
 from splitmask.effects.palette import PALETTE, color_of, rgb
 from splitmask.effects.tint import overlay
 
@@ -11,9 +12,22 @@ EFFECTS: dict[str, Effect] = {
     effect.name: effect
     for effect in (
         Effect("overlay", "Tint and outline", overlay),
+        Effect("labelled", "Tint, outline and name", labelled),
         Effect("cutout", "Cut out on transparency", cutout, has_alpha=True),
         Effect("erase", "Erase the background", erase),
     )
 }
 
-__all__ = ["EFFECTS", "PALETTE", "Effect", "Layer", "Rgb", "color_of", "cutout", "erase", "overlay", "rgb"]
+__all__ = [
+    "EFFECTS",
+    "PALETTE",
+    "Effect",
+    "Layer",
+    "Rgb",
+    "color_of",
+    "cutout",
+    "erase",
+    "labelled",
+    "overlay",
+    "rgb",
+]

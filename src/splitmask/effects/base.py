@@ -61,3 +61,20 @@ def window(mask: SoftMask, margin: int = 0) -> tuple[slice, slice]:
         slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + 1 + margin),
         slice(max(int(columns[0]) - margin, 0), int(columns[-1]) + 1 + margin),
     )
+
+
+def line_width(size: tuple[int, int]) -> float:
+    """A line's width in pixels that looks alike on pictures of any (height, width)."""
+    return float(np.clip(0.0026 * np.sqrt(size[0] * size[1]), 1.6, 5.8))
+
+
+def blend(out: ByteArray, rows: slice, columns: slice, alpha: FloatArray, color: Rgb) -> None:
+    """Mixes a colour into a window of a picture, in place; alpha (h, w) 0…1."""
+    weight = np.rint(alpha * 256).astype(np.uint16)
+    rest = np.uint16(256) - weight
+    for channel, value in enumerate(color):
+        mixed = out[rows, columns, channel].astype(np.uint16)
+        mixed *= rest
+        mixed += weight * np.uint16(value)
+        mixed >>= np.uint16(8)
+        out[rows, columns, channel] = mixed

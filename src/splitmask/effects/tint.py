@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from splitmask.effects.base import Layer, Rgb, check, window
+from splitmask.effects.base import Layer, blend, check, line_width, window
 from splitmask.effects.contour import REACH, Edge
-from splitmask.types import ByteArray, FloatArray
+from splitmask.types import ByteArray
 
 _HALO = 0.45  # the dark rim's width, in widths of the line
 _HALO_STRENGTH = 0.4
@@ -31,23 +31,6 @@ def overlay(
         for layer in layers:
             _outline(out, layer, width)
     return out
-
-
-def line_width(size: tuple[int, int]) -> float:
-    """A line's width in pixels that looks alike on pictures of any (height, width)."""
-    return float(np.clip(0.0026 * np.sqrt(size[0] * size[1]), 1.6, 5.8))
-
-
-def blend(out: ByteArray, rows: slice, columns: slice, alpha: FloatArray, color: Rgb) -> None:
-    """Mixes a colour into a window of a picture, in place; alpha (h, w) 0…1."""
-    weight = np.rint(alpha * 256).astype(np.uint16)
-    rest = np.uint16(256) - weight
-    for channel, value in enumerate(color):
-        mixed = out[rows, columns, channel].astype(np.uint16)
-        mixed *= rest
-        mixed += weight * np.uint16(value)
-        mixed >>= np.uint16(8)
-        out[rows, columns, channel] = mixed
 
 
 def _tint(out: ByteArray, layer: Layer, opacity: float) -> None:
