@@ -1,0 +1,90 @@
+"""`splitmask bench`: how fast it is here."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from splitmask.cli import common
+
+if TYPE_CHECKING:
+    from splitmask.bench.report import Row
+    from splitmask.engine import Engine
+
+_EXAMPLES = common.examples("splitmask bench cpu", "splitmask bench cpu --threads 2 --memory --json")
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="Measure how fast it is on this machine.")
+    group.callback()(_group)
+    group.command("cpu", help=common.help_of(cpu), epilog=_EXAMPLES)(cpu)
+    app.add_typer(group, name="bench")
+
+
+def _group() -> None:
+    pass
+
+
+def cpu(
+    rounds: int = typer.Option(
+        12, "--rounds", min=2, metavar="N", help="Samples of each stage; their median counts."
+    ),
+    memory: bool = typer.Option(
+        False, "--memory", help="Also track 5,000 frames and see what memory they add: many minutes."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print the table as JSON."),
+    model: str = common.MODEL,
+    threads: int | None = common.THREADS,
+) -> None:
+    """Time encoding, clicking and tracking on ONNX Runtime.
+
+    Each time is also given as a ratio to a 2048³ float32 matrix product through the same runtime, run
+    between all samples: milliseconds tell about the machine, ratios about the program. Targets, where
+    there are any, are those for 2 processor cores and the model nano.
+    """
+    from splitmask.bench.matmul import Matmul
+    from splitmask.bench.measure import Yardstick
+    from splitmask.bench.report import Row, rows
+    from splitmask.bench.stages import import_seconds, measure, steps
+    from splitmask.cli.progress import frame_progress
+
+    runner = common.load_engine(model, "ort", threads)
+    yardstick = Yardstick(Matmul(threads))
+    with frame_progress(common.console()) as progress:
+        bar = progress.add_task("measuring", total=steps(rounds))
+        times = measure(runner, yardstick, rounds, lambda: progress.advance(bar))
+    found = rows(times, yardstick)
+    if memory:
+        found.append(Row("memory, frame 200 to 5,000", _memory(runner), "MB", target=30))
+    found.append(Row("import splitmask", import_seconds(), "s", target=0.3))
+    _print(found, runner, threads, as_json)
+
+
+def _memory(engine: Engine) -> float:
+    from splitmask.bench.memory import LAST, growth_mb
+    from splitmask.cli.progress import frame_progress
+
+    with tempfile.TemporaryDirectory() as folder, frame_progress(common.console()) as progress:
+        bar = progress.add_task("memory   ", total=LAST + 1)
+        return growth_mb(engine, Path(folder), lambda: progress.advance(bar))
+
+
+def _print(rows: list[Row], engine: Engine, threads: int | None, as_json: bool) -> None:
+    count = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if not as_json:
+        common.say(
+            f"{engine.description}, {common.plural(count or 1, 'thread')}", "", *(row.line() for row in rows)
+        )
+        return
+    table: list[dict[str, Any]] = [
+        {"name": r.name, "value": r.value, "unit": r.unit, "ms": r.ms, "target": r.target, "passed": r.passed}
+        for r in rows
+    ]
+    about = {"engine": engine.description, "threads": count, "machine": platform.machine(), "rows": table}
+    common.say(json.dumps(about, indent=2))

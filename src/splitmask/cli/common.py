@@ -1,0 +1,65 @@
+"""Options and small things that several commands share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from splitmask.engine import Engine
+
+OUT = typer.Option(Path("splitmask-out"), "--out", "-o", metavar="DIR", help="Where results go.")
+MODEL = typer.Option("nano", "--model", metavar="NAME|PATH", help="See: splitmask models.")
+OVERWRITE = typer.Option(False, "--overwrite", help="Replace results of an earlier run.")
+ENGINE = typer.Option("auto", "--engine", metavar="auto|ort|torch", help="What runs the model.")
+THREADS = typer.Option(None, "--threads", min=1, metavar="N", help="Processor threads. [default: all]")
+
+
+def load_engine(model: str, engine: str, threads: int | None) -> Engine:
+    """Raises ModelError for an unknown model or engine."""
+    from splitmask.engine import load
+
+    return load(model, engine, threads)
+
+
+def console() -> Console:
+    """stderr, for progress and notes: stdout stays for what a script may want to read."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def examples(*lines: str) -> str:
+    """An epilog that shows what to type."""
+    return "[bold]Examples[/bold]\n\n" + "\n\n".join(f"  [cyan]{line}[/cyan]" for line in lines)
+
+
+def help_of(command: Callable[..., None]) -> str:
+    """A command's docstring with each paragraph on one line, to be wrapped to the terminal's width."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 frame`, `2 frames`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def say(*lines: Any) -> None:
+    """Result lines on stdout, without markup."""
+    for line in lines:
+        typer.echo(line)

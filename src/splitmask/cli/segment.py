@@ -1,0 +1,80 @@
+"""`splitmask segment`: masks in images."""
+
+from __future__ import annotations
+
+import time
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from splitmask.cli import common, ordered
+
+if TYPE_CHECKING:
+    from splitmask.cli.segmenting import Found, Picture
+
+_EXAMPLES = common.examples(
+    "splitmask segment truck.jpg --point 530,360",
+    "splitmask segment truck.jpg --box 75,275,1725,850 --point 300,300,0",
+    "splitmask segment a.jpg --object cat --point 80,90 --object dog --box 200,40,400,300 -o out",
+    "splitmask segment truck.jpg --point 530,360 --multimask",
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        "segment",
+        help=common.help_of(segment),
+        cls=ordered.PromptCommand,
+        epilog=_EXAMPLES,
+        no_args_is_help=True,
+    )(segment)
+
+
+def segment(
+    ctx: typer.Context,
+    images: list[Path] = typer.Argument(..., metavar="IMAGE...", help="Any still image.", show_default=False),
+    point: list[str] = ordered.POINT,
+    box: list[str] = ordered.BOX,
+    mask: list[str] = ordered.MASK,
+    object_: list[str] = ordered.OBJECT,
+    multimask: bool = typer.Option(
+        False, "--multimask", help="Give the three readings of an ambiguous click."
+    ),
+    out: Path = common.OUT,
+    model: str = common.MODEL,
+    overwrite: bool = common.OVERWRITE,
+    engine: str = common.ENGINE,
+    threads: int | None = common.THREADS,
+) -> None:
+    """Give an image and a click, get the object's mask.
+
+    Writes into DIR/<image name>/: masks/ (a black-and-white PNG per object), masks.json (COCO run-length
+    codes), overlay.png (the objects tinted), result.json (all of it, with prompts and scores).
+    """
+    from splitmask.cli import segmenting
+    from splitmask.cli.said import understand
+
+    script = understand(ordered.words(ctx))
+    segmenting.check_names(images)
+    pictures = (segmenting.read(image, script) for image in images)
+    first = next(pictures)  # what is wrong with it is said before a model is loaded
+    for image in images:
+        segmenting.prepare_out(out / image.stem, overwrite)
+    runner = common.load_engine(model, engine, threads)
+    for picture in chain([first], pictures):
+        start = time.perf_counter()
+        found = segmenting.find(runner, picture, multimask)
+        elapsed = (time.perf_counter() - start) * 1000
+        folder = out / picture.path.stem
+        segmenting.write(runner, picture, found, folder)
+        _report(picture, found, folder, elapsed)
+
+
+def _report(picture: Picture, found: list[Found], folder: Path, elapsed: float) -> None:
+    h, w = picture.image.shape[:2]
+    common.say(f"{picture.path.name}: {w} × {h}, {elapsed:.0f} ms → {common.shown(folder)}/")
+    for item in found:
+        share = item.pixels.mean() * 100
+        common.say(f"  {item.info.name}: score {item.mask.score:.2f}, {share:.1f} % of the picture")

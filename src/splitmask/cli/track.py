@@ -1,0 +1,152 @@
+"""`splitmask track`: masks through a video."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from splitmask.cli import common, ordered
+
+if TYPE_CHECKING:
+    from splitmask.cli.outputs import Outputs
+    from splitmask.cli.tracking import Direction, Plan
+    from splitmask.media import Clip
+    from splitmask.session import VideoSession
+
+_EXAMPLES = common.examples(
+    "splitmask track dog.mp4 --point 640,360",
+    "splitmask track race.mp4 --object red --frame 0 --point 100,200 --object blue --box 300,150,420,260",
+    "splitmask track race.mp4 --frame 48 --point 310,205 --frames 24:96 --save png,overlay_mp4 -o out",
+    "splitmask track race.mp4 --prompts out/race/result.json --frame 60 --point 90,210 --overwrite",
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        "track", help=common.help_of(track), cls=ordered.PromptCommand, epilog=_EXAMPLES, no_args_is_help=True
+    )(track)
+
+
+def track(
+    ctx: typer.Context,
+    video: Path = typer.Argument(
+        ..., metavar="VIDEO", help="A video, animation or folder of frames.", show_default=False
+    ),
+    point: list[str] = ordered.POINT,
+    box: list[str] = ordered.BOX,
+    mask: list[str] = ordered.MASK,
+    object_: list[str] = ordered.OBJECT,
+    frame: list[str] = ordered.FRAME,
+    prompts: Path | None = typer.Option(
+        None, "--prompts", metavar="FILE", help="Prompts of an earlier result.json, or {version, prompts}."
+    ),
+    frames: str = typer.Option(
+        ":",
+        "--frames",
+        metavar="A:B",
+        help="Work on frames A to B-1 only, counted from 0. [default: all]",
+        show_default=False,
+    ),
+    forward: bool = typer.Option(
+        False, "--forward", help="Only from the prompts on, not back to the beginning."
+    ),
+    reverse: bool = typer.Option(False, "--reverse", help="Only from the prompts back to the beginning."),
+    save: str = typer.Option(
+        "png,rle_json,overlay_mp4",
+        "--save",
+        metavar="LIST",
+        help="What to write: png, davis, rle_json, overlay_mp4.",
+    ),
+    out: Path = common.OUT,
+    model: str = common.MODEL,
+    overwrite: bool = common.OVERWRITE,
+    engine: str = common.ENGINE,
+    threads: int | None = common.THREADS,
+) -> None:
+    """Give a video and a click, get the object's mask on every frame.
+
+    A prompt may be on any frame; the object is followed from there to the end and back to the beginning.
+    Prompts on several frames correct each other. The order of options counts: what is said after
+    --object and --frame is about that object on that frame.
+
+    Writes into DIR/<video name>/: masks/ (a black-and-white PNG per object and frame), masks.json (COCO
+    run-length codes), overlay.mp4 (the objects tinted), result.json (all of it, with prompts and scores).
+    Ctrl-C leaves all of them whole, up to the last frame done; --prompts result.json runs it again.
+    """
+    from splitmask.cli import outputs, tracking
+    from splitmask.cli.said import understand
+    from splitmask.media import open_clip, parse_range
+
+    window = parse_range(frames)
+    script = understand(ordered.words(ctx), prompts, window[0])
+    wanted = outputs.exporters(save)
+    folder = out / video.stem
+    with open_clip(video, frames=window) as clip:
+        plan = tracking.plan(clip.span(), script, _direction(forward, reverse))
+        outputs.prepare(folder, wanted, overwrite)
+        runner = common.load_engine(model, engine, threads)
+        from splitmask.session import VideoSession
+
+        with VideoSession(runner, clip) as session:
+            tracking.prompt(session, script)
+            run = _Run(session, clip, plan)
+            writing = outputs.Outputs(folder, outputs.clip_info(clip), script.objects, wanted)
+            run.write(writing)
+        for note in clip.notes:
+            common.say(f"note: {note}")
+    run.report(writing)
+    raise typer.Exit(run.code)
+
+
+def _direction(forward: bool, reverse: bool) -> Direction:
+    if forward and reverse:
+        raise typer.BadParameter("--forward and --reverse exclude each other; without either both are done")
+    return "forward" if forward else "reverse" if reverse else "both"
+
+
+@dataclass(slots=True)
+class _Run:
+    session: VideoSession
+    clip: Clip
+    plan: Plan
+    code: int = 0
+    seconds: float = 0.0
+
+    def write(self, outputs: Outputs) -> None:
+        """Tracks and writes until the end or a signal."""
+        from splitmask.cli.outputs import save
+        from splitmask.cli.progress import frame_progress
+        from splitmask.cli.stopping import Stopper
+        from splitmask.cli.tracking import track
+
+        start = time.perf_counter()
+        with Stopper() as stopper:
+            with outputs, frame_progress(common.console()) as progress:
+                bar = progress.add_task(self.clip.name, total=self.plan.steps)
+
+                def tick() -> bool:
+                    progress.advance(bar)
+                    return not stopper.asked
+
+                for frame, result in track(self.session, self.clip, self.plan, tick):
+                    outputs.add(frame, result, self.session)
+            self.code = stopper.code
+            self.seconds = time.perf_counter() - start
+            save(outputs, self.session, self.clip, complete=not stopper.asked)
+
+    def report(self, outputs: Outputs) -> None:
+        done = len(outputs.frames)
+        frames = f"{'stopped after ' if self.code else ''}{common.plural(done, 'frame')}"
+        size = f"{self.clip.width} × {self.clip.height}"
+        rate = done / max(self.seconds, 1e-9)
+        common.say(f"{self.clip.name}: {frames} of {size}, {self.seconds:.1f} s, {rate:.1f} frames/s")
+        for info in outputs.objects:
+            masks = [mask for frame in outputs.frames for mask in frame.objects if mask.id == info.id]
+            scores = [mask.score for mask in masks if mask.presence > 0]
+            where = f"in {len(scores)} of {common.plural(len(masks), 'frame')}"
+            common.say(f"  {info.name}: {where}, mean score {sum(scores) / max(1, len(scores)):.2f}")
+        common.say(f"→ {common.shown(outputs.folder)}/")
