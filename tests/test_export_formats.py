@@ -85,6 +85,12 @@ def test_rle_json(tmp_path: Path) -> None:
             assert item["area"] == masks[item["id"]].sum()
 
 
+def test_labelled_mp4_shows_more_than_overlay(tmp_path: Path) -> None:
+    plain, named = (decoded(export(name, tmp_path)) for name in ("overlay_mp4", "labelled_mp4"))
+    first, second = (frames[0].to_ndarray(format="rgb24").astype(int) for frames in (plain, named))
+    assert np.abs(first - second).mean() > 1
+
+
 def decoded(path: Path) -> list[av.VideoFrame]:
     with av.open(path) as container:
         return list(container.decode(video=0))
@@ -114,6 +120,21 @@ def test_times_are_kept(time_base: Fraction, tmp_path: Path) -> None:
         assert frame.pts is not None
         assert frame.time_base is not None
         assert abs(frame.pts * frame.time_base - time) <= time_base / 2
+
+
+def test_a_part_of_a_clip_begins_at_zero(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "v.mp4", (32, 32), Fraction(25), Fraction(1, 12_800)) as video:
+        for index in (50, 51, 54):
+            video.write(np.zeros((32, 32, 3), np.uint8), Fraction(index, 25))
+    assert [frame.time for frame in decoded(tmp_path / "v.mp4")] == pytest.approx([0, 0.04, 0.16])
+
+
+@pytest.mark.parametrize("time_base", [Fraction(1), Fraction(1, 1000), Fraction(1, 10_000_000)])
+def test_odd_units_of_time(time_base: Fraction, tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "v.mp4", (32, 32), Fraction(1), time_base) as video:
+        for index in range(3):
+            video.write(np.zeros((32, 32, 3), np.uint8), Fraction(index))
+    assert [frame.time for frame in decoded(tmp_path / "v.mp4")] == pytest.approx([0, 1, 2])
 
 
 def test_pictures_without_times_follow_the_rate(tmp_path: Path) -> None:

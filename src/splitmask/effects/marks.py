@@ -15,7 +15,7 @@ from splitmask.effects.tint import overlay
 from splitmask.types import ByteArray, FloatArray, Prompt
 
 _BLACK, _WHITE, _DARK = (0, 0, 0), (255, 255, 255), (18, 20, 24)
-_GAP = 0.7  # between a chip and what it names, in widths of a line at 1:1
+_GAP = 0.7  # between a chip and what it names, in font sizes
 
 Box = tuple[float, float, float, float]
 
@@ -102,7 +102,7 @@ def _place(layer: Layer, text: FloatArray, size: float, taken: list[Box], frame:
     """Above the object's top; moved into the frame, then down past chips that are there already."""
     row = int(np.flatnonzero(np.logical_or.reduce(layer.mask > 0, axis=1))[0])
     column = float(np.flatnonzero(layer.mask[row] > 0).mean()) + 0.5
-    height, width = text.shape[0] + 0.7 * size, text.shape[1] + 1.1 * size
+    height, width = text.shape[0] + 0.5 * size, text.shape[1] + 1.1 * size
     x = float(np.clip(column - width / 2, 2, max(frame[1] - width - 2, 2)))
     y = float(np.clip(row - height - _GAP * size, 2, max(frame[0] - height - 2, 2)))
     for other in sorted(taken, key=lambda box: box[1]):

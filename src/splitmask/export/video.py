@@ -38,15 +38,19 @@ class VideoWriter:
         context.color_range = ColorRange.MPEG
         self._stream, self._time_base, self._rate = stream, time_base, rate
         self._reformatter = VideoReformatter()
+        self._begin = Fraction(0)  # time of the first picture
         self._last = -1  # pts of the last picture, in ticks
         self._count = 0
 
     def write(self, image: ByteArray, time: Fraction | None = None) -> None:
-        """A picture (H, W, 3) RGB, shown `time` seconds after the start; None: one frame after the last.
+        """A picture (H, W, 3) RGB and its time in seconds; the first one is where the video begins.
 
-        Times that round to the tick before are moved on to the next one.
+        Without a time it comes at the rate. A time that rounds to the tick before is moved on by one.
         """
         seconds = Fraction(self._count) / self._rate if time is None else time
+        if not self._count:
+            self._begin = seconds
+        seconds -= self._begin
         picture = av.VideoFrame.from_ndarray(_even(image), format="rgb24")
         yuv = self._reformatter.reformat(
             picture,
