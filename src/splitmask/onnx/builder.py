@@ -128,10 +128,11 @@ class Graph:
     def const(self, array: Array) -> Value:
         return self._value(array)
 
-    def weight(self, array: FloatArray, name: str) -> Value:
-        """A constant that `storage` applies to, stored once however often it is used."""
-        array = np.asarray(array, np.float32)
-        if self.storage == "fp32" or array.size < SMALL:
+    def weight(self, array: FloatArray, source: str, part: str = "") -> Value:
+        """Parameters put together otherwise than in the state, stored as `source`, the parameter that they
+        come from, would be, and once however often they are used. `part` tells several of a source apart."""
+        array, name = np.asarray(array, np.float32), source + part
+        if self.storage == "fp32" or self.state[source].size < SMALL:
             return self._constant(array, name)
         stored = self._constant(array.astype(np.float16), name)
         key = ("cast", (), stored.name.encode())

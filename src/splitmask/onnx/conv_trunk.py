@@ -46,7 +46,7 @@ def _queries_keys_values(x: Value, name: str, heads: int, n: int, c: int) -> tup
     parts = []
     for i, scale in enumerate(((heads / c) ** 0.5, 1.0, 1.0)):
         rows = slice(i * c, (i + 1) * c)
-        weight = g.weight(transposed(g.state[f"{name}.weight"][rows]), f"{name}.weight.{'qkv'[i]}")
+        weight = g.weight(transposed(g.state[f"{name}.weight"][rows]), f"{name}.weight", "qkv"[i])
         parts.append(x @ (weight * scale) + g.state[f"{name}.bias"][rows] * scale)
     q, k, v = (part.reshape(n, heads, c // heads) for part in parts)
     return q.transpose(1, 0, 2), k.transpose(1, 2, 0), v.transpose(1, 0, 2)

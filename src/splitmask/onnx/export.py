@@ -43,7 +43,7 @@ def export(
     """
     folder, state = Path(out_dir), state_of(model)
     if storage == "fp16":
-        _check_range(state)
+        check_range(state)
     graphs = {}
     for name, make in MAKERS.items():
         graph = make(model.preset, state, storage)
@@ -77,7 +77,8 @@ def digest(state: Mapping[str, FloatArray]) -> str:
     return hasher.hexdigest()
 
 
-def _check_range(state: Mapping[str, FloatArray]) -> None:
+def check_range(state: Mapping[str, FloatArray]) -> None:
+    """Raises ModelError for numbers that float16 cannot hold."""
     for name, value in state.items():
         if not np.abs(value).max() <= np.finfo(np.float16).max:
             raise ModelError(f"{name} holds numbers that float16 cannot: export with --storage fp32")

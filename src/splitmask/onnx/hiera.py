@@ -147,5 +147,5 @@ def _part(x: Value, name: str, i: int, c: int, heads: int) -> Value:
     """Queries (0), keys (1) or values (2); the scale of the scores is in the queries."""
     g, rows = x.graph, slice(i * c, (i + 1) * c)
     scale = (heads / c) ** 0.5 if i == 0 else 1.0
-    weight = g.weight(transposed(g.state[f"{name}.weight"][rows]), f"{name}.weight.{'qkv'[i]}")
+    weight = g.weight(transposed(g.state[f"{name}.weight"][rows]), f"{name}.weight", "qkv"[i])
     return x @ (weight * scale) + g.state[f"{name}.bias"][rows] * scale
