@@ -12,7 +12,6 @@ from splitmask.eval.clicks import (
     ClickOptions,
     ClickPicture,
     ClickRunner,
-    box_of,
     choose_objects,
     next_click,
 )
@@ -132,12 +131,6 @@ def test_of_equally_deep_errors_the_larger_then_the_missing() -> None:
     assert next_click(truth, mask) == Click(4, 4, 1)
     mask[20:25, 20:40] = True
     assert next_click(truth, mask) == Click(29, 22, 0)
-
-
-def test_box_by_hand() -> None:
-    mask = np.zeros((20, 30), bool)
-    mask[3:7, 10:25] = True
-    assert box_of(mask).tolist() == [10, 3, 25, 7]
 
 
 def test_objects_are_chosen_by_name() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
@@ -10,11 +11,13 @@ import typer
 from splitmask.cli import common
 
 if TYPE_CHECKING:
+    from splitmask.engine import Engine
     from splitmask.eval.report import EvalReport
     from splitmask.eval.run import EvalOptions, Part, What
     from splitmask.eval.video import VideoPrompt
     from splitmask.train.readers import Problems
 
+_WIDTH = 160
 _EXAMPLES = common.examples(
     "splitmask eval DAVIS/ImageSets/2017/val.txt --what video --split all --prompt mask,click -o davis",
     "splitmask eval coco/annotations/instances_val2017.json --what clicks --split all --limit 500",
@@ -72,51 +75,58 @@ def eval_command(
     Reads COCO, SA-1B, SA-V, DAVIS, MOSE, YouTube-VOS and splitmask's own tars. Writes eval.json (every
     case), eval.md (the tables) and PNGs with the worst cases into DIR.
     """
-    from splitmask.eval.clicks import ClickOptions
     from splitmask.eval.report import JSON_FILE, MARKDOWN_FILE
-    from splitmask.eval.run import CLICKS_PICTURE, VIDEO_PICTURE, EvalOptions, Part, What
-    from splitmask.eval.video import VideoPrompt
+    from splitmask.eval.run import CLICKS_PICTURE, VIDEO_PICTURE
     from splitmask.export import prepare_out_dir
     from splitmask.train.readers import Problems, detect_layout
 
-    options = EvalOptions(
-        what=cast("What", _one_of("--what", what, get_args(What))),
-        part=cast("Part", _one_of("--split", split, get_args(Part))),
-        limit=limit,
-        kinds=tuple(_words(kinds)),
-        prompts=tuple(
-            cast("VideoPrompt", _one_of("--prompt", word, get_args(VideoPrompt))) for word in _words(prompt)
-        ),
-        clicks=ClickOptions(clicks=clicks, objects=objects, min_area=min_area),
-    )
-    problems = Problems("skip" if _one_of("--on-error", on_error, ("skip", "raise")) == "skip" else "raise")
+    options = _options(what, split, limit, _words(kinds), _words(prompt), (clicks, objects, min_area))
+    _one_of("--on-error", [on_error], ("skip", "raise"))
+    problems = Problems("skip" if on_error == "skip" else "raise")
     for path in data:
         detect_layout(path)  # what is wrong with it is said before a model is loaded
     prepare_out_dir(out, (JSON_FILE, MARKDOWN_FILE, CLICKS_PICTURE, VIDEO_PICTURE), overwrite)
-    report = _run(model, engine, threads, data, options, problems, out)
-    _show(report, out)
+    runner = common.load_engine(model, engine, threads)
+    _show(_run(runner, data, options, problems, out), out)
 
 
-def _run(
-    model: str,
-    engine: str,
-    threads: int | None,
-    data: list[Path],
-    options: EvalOptions,
-    problems: Problems,
-    out: Path,
-) -> EvalReport:
+def _options(
+    what: str,
+    part: str,
+    limit: int | None,
+    kinds: list[str],
+    prompts: list[str],
+    sizes: tuple[int, int, int],
+) -> EvalOptions:
+    from splitmask.eval.clicks import ClickOptions
+    from splitmask.eval.run import EvalOptions, Part, What
+    from splitmask.eval.video import VIDEO_PROMPTS
+
+    _one_of("--what", [what], get_args(What))
+    _one_of("--split", [part], get_args(Part))
+    _one_of("--prompt", prompts, VIDEO_PROMPTS)
+    clicks, objects, min_area = sizes
+    return EvalOptions(
+        what=cast("What", what),
+        part=cast("Part", part),
+        limit=limit,
+        kinds=tuple(kinds),
+        prompts=tuple(cast("list[VideoPrompt]", prompts)),
+        clicks=ClickOptions(clicks=clicks, objects=objects, min_area=min_area),
+    )
+
+
+def _run(engine: Engine, data: list[Path], options: EvalOptions, problems: Problems, out: Path) -> EvalReport:
     from splitmask.cli.progress import frame_progress
     from splitmask.eval.run import run_eval
 
-    runner = common.load_engine(model, engine, threads)
     with frame_progress(common.console()) as bars:
         tasks = {name: bars.add_task(name, total=None, visible=False) for name in ("clicks", "video")}
 
         def progress(name: str, done: int, total: int) -> None:
             bars.update(tasks[name], completed=done, total=total, visible=True)
 
-        report, worst = run_eval(runner, data, options, problems, progress)
+        report, worst = run_eval(engine, data, options, problems, progress)
     report.write(out)
     worst.write(out)
     return report
@@ -125,7 +135,7 @@ def _run(
 def _show(report: EvalReport, out: Path) -> None:
     from rich.console import Console
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(width=_WIDTH, highlight=False)  # a narrow terminal wraps, but nothing is cut off
     console.print(f"{report.model}, {report.part} samples", markup=False)
     for sheet in report.sheets():
         console.print(sheet.rich())
@@ -145,9 +155,9 @@ def _words(text: str) -> list[str]:
     return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
-def _one_of(option: str, value: str, known: tuple[str, ...]) -> str:
+def _one_of(option: str, values: Sequence[str], known: Sequence[str]) -> None:
     from splitmask.errors import DataError
 
-    if value not in known:
-        raise DataError(f"{option} {value}: choose of {', '.join(known)}")
-    return value
+    for value in values or [""]:
+        if value not in known:
+            raise DataError(f"{option} {value}: choose of {', '.join(known)}")

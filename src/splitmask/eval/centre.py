@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from splitmask.masks.morphology import components
 from splitmask.types import BoolArray
 
 Ints = npt.NDArray[np.int64]
@@ -42,7 +43,8 @@ def deepest(region: BoolArray) -> Centre | None:
     y0, x0 = int(rows[0]), int(columns[0])
     padded = np.pad(region[y0 : rows[-1] + 1, x0 : columns[-1] + 1], 1)
     ys, xs, depth = _deepest_pixels(padded)
-    sizes = _part_sizes(padded, ys, xs)
+    parts, areas = components(padded)
+    sizes = areas[parts[ys, xs]]
     in_largest = sizes == sizes.max()
     at = np.flatnonzero(in_largest)
     off_mean = (ys[at] - ys[at].mean()) ** 2 + (xs[at] - xs[at].mean()) ** 2
@@ -90,38 +92,3 @@ def _along(region: BoolArray, axis: int) -> Int32s:
     ahead = np.flip(np.where(region, np.int32(2 * length), at), axis)
     following = np.flip(np.minimum.accumulate(ahead, axis=axis), axis)
     return np.asarray(np.minimum(at - last, following - at), np.int32)
-
-
-def _part_sizes(region: BoolArray, ys: Ints, xs: Ints) -> Ints:
-    """For each given pixel the area of the connected part that it lies in (border of the region free)."""
-    width = region.shape[1]
-    flat = np.flatnonzero(np.diff(region.ravel().view(np.int8), prepend=0))
-    starts, ends = flat[0::2], flat[1::2]
-    roots = _joined(len(starts), *_touching(starts, ends, width))
-    sizes = np.bincount(roots, ends - starts, len(starts)).astype(np.int64)
-    runs = np.searchsorted(starts, ys * width + xs, side="right") - 1
-    return np.asarray(sizes[roots[runs]])
-
-
-def _touching(starts: Ints, ends: Ints, width: int) -> tuple[Ints, Ints]:
-    """Pairs of runs that touch from one row to the next, corners included. Runs: [start, end) of pixel
-    numbers, row after row, none crossing a row's end."""
-    first = np.searchsorted(ends, starts + width, side="left")  # its end reaches the run's left corner
-    last = np.searchsorted(starts, ends + width, side="right")
-    counts = np.maximum(last - first, 0)
-    above = np.repeat(np.arange(len(starts)), counts)
-    offset = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return above, np.repeat(first, counts) + offset
-
-
-def _joined(count: int, a: Ints, b: Ints) -> Ints:
-    """For each of `count` nodes the lowest node that pairs (a, b) connect it to."""
-    roots: Ints = np.arange(count)
-    while True:
-        low = np.minimum(roots[a], roots[b])
-        before = roots.copy()
-        np.minimum.at(roots, before[a], low)
-        np.minimum.at(roots, before[b], low)
-        roots = roots[roots]
-        if np.array_equal(roots, before):
-            return roots

@@ -18,10 +18,11 @@ import numpy as np
 from splitmask.engine.base import Engine
 from splitmask.eval.centre import deepest
 from splitmask.eval.metrics import region_similarity
+from splitmask.masks.boxes import mask_to_box
 from splitmask.masks.resize import logits_to_mask
 from splitmask.session import ImageSession
 from splitmask.train.readers import LabelMap, LoadedImage, ObjectKey, object_mask, objects_in
-from splitmask.types import BoolArray, FloatArray, Mask
+from splitmask.types import BoolArray, Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ class ClickRunner:
 
     def _boxed(self, truth: BoolArray) -> tuple[float, ...]:
         self._session.clear()
-        answer = self._session.add_box(*box_of(truth).tolist())
+        answer = self._session.add_box(*mask_to_box(truth).tolist())
         assert answer is not None
         first = logits_to_mask(answer.logits, answer.size)
         _, _, masks = self._clicked(truth, first, self.options.box_clicks)
@@ -160,12 +161,6 @@ def next_click(truth: BoolArray, mask: BoolArray) -> Click | None:
     if missing and (not surplus or (missing.depth, missing.area) >= (surplus.depth, surplus.area)):
         return Click(missing.x, missing.y, 1)
     return Click(surplus.x, surplus.y, 0) if surplus else None
-
-
-def box_of(mask: BoolArray) -> FloatArray:
-    """(H, W) bool with a pixel → (4,) x0, y0, x1, y1 of the pixels' edges."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
 
 
 def choose_objects(name: str, labels: Sequence[LabelMap], options: ClickOptions) -> list[ObjectKey]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from splitmask.engine.base import Engine
 from splitmask.errors import DataError
-from splitmask.eval.clicks import box_of, next_click
+from splitmask.eval.clicks import next_click
 from splitmask.eval.metrics import (
     ObjectScore,
     boundary_accuracy,
@@ -24,6 +24,7 @@ from splitmask.eval.metrics import (
     score_object,
     scored_frames,
 )
+from splitmask.masks.boxes import mask_to_box
 from splitmask.masks.resize import logits_to_mask, upsample_logits
 from splitmask.session import FrameResult, VideoSession
 from splitmask.train.readers import ClipSample, LabelMap, ObjectKey, frame_labels, object_mask, objects_in
@@ -192,7 +193,7 @@ def _say(session: VideoSession, number: int, frame: int, truth: BoolArray, promp
         session.add_prompt(number, frame, Prompt(mask=truth))
         return
     if prompt == "box":
-        session.add_prompt(number, frame, Prompt(box=box_of(truth)))
+        session.add_prompt(number, frame, Prompt(box=mask_to_box(truth)))
         return
     mask = np.zeros_like(truth)
     for _ in range(_CLICKS[prompt]):

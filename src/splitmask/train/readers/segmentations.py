@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from splitmask.errors import DataError, MaskError
 from splitmask.masks import rle
+from splitmask.masks.polygons import Ring, rings_to_mask
 from splitmask.types import BoolArray
-
-Polygon = npt.NDArray[np.float64]  # (n, 2) x, y in pixels
 
 
 def decode_segmentation(value: Any, size: tuple[int, int], where: str) -> BoolArray:
@@ -38,25 +36,6 @@ def decode_rle(value: Any, size: tuple[int, int], where: str) -> BoolArray:
     return mask
 
 
-def fill_polygon(polygon: Polygon, size: tuple[int, int]) -> BoolArray:
-    """(n, 2) x, y → (H, W) bool: pixels whose centre is inside, by the even-odd rule.
-
-    Each edge flips everything to its right in the rows that it crosses.
-    """
-    h, w = size
-    x0, y0 = polygon.T
-    x1, y1 = np.roll(polygon, -1, axis=0).T
-    top = np.clip(np.ceil(np.minimum(y0, y1) - 0.5), 0, h).astype(np.int64)
-    bottom = np.clip(np.ceil(np.maximum(y0, y1) - 0.5), 0, h).astype(np.int64)
-    crossed = bottom - top
-    edge = np.repeat(np.arange(len(polygon)), crossed)
-    rows = np.arange(crossed.sum()) - np.repeat(np.cumsum(crossed) - crossed, crossed) + top[edge]
-    along = (rows + 0.5 - y0[edge]) / (y1 - y0)[edge]
-    columns = np.clip(np.ceil(x0[edge] + along * (x1 - x0)[edge] - 0.5), 0, w).astype(np.int64)
-    flips = np.bincount(rows * (w + 1) + columns, minlength=h * (w + 1)).reshape(h, w + 1)
-    return np.asarray(np.cumsum(flips[:, :w], axis=1) % 2 == 1)
-
-
 def _decode(value: Any, size: tuple[int, int], where: str) -> BoolArray:
     if isinstance(value, dict):
         return decode_rle(value, size, where)
@@ -64,11 +43,11 @@ def _decode(value: Any, size: tuple[int, int], where: str) -> BoolArray:
         raise DataError(f"{where}: expected polygons or run lengths, found {type(value).__name__}")
     mask = np.zeros(size, np.bool_)
     for coordinates in value:
-        mask |= fill_polygon(_polygon(coordinates, where), size)
+        mask |= rings_to_mask([_polygon(coordinates, where)], size)
     return mask
 
 
-def _polygon(coordinates: Any, where: str) -> Polygon:
+def _polygon(coordinates: Any, where: str) -> Ring:
     try:
         polygon = np.asarray(coordinates, np.float64).reshape(-1, 2)
     except (TypeError, ValueError):
