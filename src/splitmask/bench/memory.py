@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from splitmask.demo.run import click_on
 from splitmask.demo.scene import BALLOON, Scene, Shot
+from splitmask.demo.truth import click_on
 from splitmask.engine import Engine
 from splitmask.export.video import VideoWriter
 from splitmask.masks import rle

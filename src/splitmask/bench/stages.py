@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from splitmask.bench.measure import Samples, Yardstick
-from splitmask.demo.run import click_on
 from splitmask.demo.scene import BALL, BALLOON, Scene, Shot
+from splitmask.demo.truth import click_on
 from splitmask.effects import color_of
 from splitmask.engine import Engine
 from splitmask.export import EXPORTERS, ClipInfo, Writer

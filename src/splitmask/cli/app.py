@@ -6,8 +6,9 @@ import typer
 
 from splitmask import __version__
 from splitmask.cli import bench, demo, models, segment, track
+from splitmask.cli import eval as evaluate
 
-COMMANDS = (segment, track, demo, models, bench)
+COMMANDS = (segment, track, demo, models, bench, evaluate)
 
 
 def _version(wanted: bool) -> None:

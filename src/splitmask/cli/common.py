@@ -18,7 +18,12 @@ OUT = typer.Option(Path("splitmask-out"), "--out", "-o", metavar="DIR", help="Wh
 MODEL = typer.Option("nano", "--model", metavar="NAME|PATH", help="See: splitmask models.")
 OVERWRITE = typer.Option(False, "--overwrite", help="Replace results of an earlier run.")
 ENGINE = typer.Option("auto", "--engine", metavar="auto|ort|torch", help="What runs the model.")
-THREADS = typer.Option(None, "--threads", min=1, metavar="N", help="Processor threads. [default: all]")
+THREADS = typer.Option(None, "--threads", min=1, metavar="N", help="Processor threads; all by default.")
+
+
+# The table of exports is heavy to import; a test holds these to its names.
+STILL_EXPORTS = "png, davis, rle_json, coco, coco_rle, yolo"
+CLIP_EXPORTS = f"overlay_mp4, labelled_mp4, {STILL_EXPORTS}"
 
 
 def load_engine(model: str, engine: str, threads: int | None) -> Engine:

@@ -27,7 +27,7 @@ FRAME = typer.Option(
     [],
     "--frame",
     metavar="N",
-    help="The frame that the prompts after it are on, counted from 0. [default: first]",
+    help="The frame that the prompts after it are on, counted from 0; the first by default.",
 )
 POINT = typer.Option(
     [],

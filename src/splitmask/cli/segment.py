@@ -42,6 +42,9 @@ def segment(
     multimask: bool = typer.Option(
         False, "--multimask", help="Give the three readings of an ambiguous click."
     ),
+    save: str = typer.Option(
+        "png,rle_json", "--save", metavar="LIST", help=f"What to write, of: {common.STILL_EXPORTS}."
+    ),
     out: Path = common.OUT,
     model: str = common.MODEL,
     overwrite: bool = common.OVERWRITE,
@@ -50,25 +53,27 @@ def segment(
 ) -> None:
     """Give an image and a click, get the object's mask.
 
-    Writes into DIR/<image name>/: masks/ (a black-and-white PNG per object), masks.json (COCO run-length
-    codes), overlay.png (the objects tinted), result.json (all of it, with prompts and scores).
+    Writes into DIR/NAME/, NAME being the image's: masks/ (a black-and-white PNG per object), masks.json
+    (COCO run-length codes), overlay.png (the objects tinted), result.json (all of it, with prompts and
+    scores).
     """
     from splitmask.cli import segmenting
     from splitmask.cli.said import understand
 
     script = understand(ordered.words(ctx))
+    wanted = segmenting.exporters(save)
     segmenting.check_names(images)
     pictures = (segmenting.read(image, script) for image in images)
     first = next(pictures)  # what is wrong with it is said before a model is loaded
     for image in images:
-        segmenting.prepare_out(out / image.stem, overwrite)
+        segmenting.prepare_out(out / image.stem, wanted, overwrite)
     runner = common.load_engine(model, engine, threads)
     for picture in chain([first], pictures):
         start = time.perf_counter()
         found = segmenting.find(runner, picture, multimask)
         elapsed = (time.perf_counter() - start) * 1000
         folder = out / picture.path.stem
-        segmenting.write(runner, picture, found, folder)
+        segmenting.write(runner, picture, found, folder, wanted)
         _report(picture, found, folder, elapsed)
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from splitmask.cli import outputs
 from splitmask.cli.said import Said, Script
-from splitmask.effects import Layer, color_of, overlay, rgb
+from splitmask.effects import Layer, color_of, labelled, overlay, rgb
 from splitmask.engine import Engine
 from splitmask.errors import OutputError
-from splitmask.export import EXPORTERS, ClipInfo, prepare_out_dir
+from splitmask.export import ClipInfo, Exporter, prepare_out_dir
 from splitmask.files import write_bytes
 from splitmask.masks import rle
 from splitmask.masks.resize import logits_to_mask
@@ -33,8 +34,7 @@ from splitmask.session import ImageSession
 from splitmask.session.prompts import check_prompt
 from splitmask.types import BoolArray, ByteArray, Frame, Mask, Prompt
 
-_EXPORTS = (EXPORTERS["png"], EXPORTERS["rle_json"])
-_TARGETS = (*(exporter.target for exporter in _EXPORTS), "overlay.png", "result.json")
+_OVERLAY = "overlay.png"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,9 +65,19 @@ def check_names(images: Sequence[Path]) -> None:
             raise OutputError(f"{other} and {path} would both write to {path.stem}/; give them to two runs")
 
 
-def prepare_out(folder: Path, overwrite: bool) -> None:
+def exporters(names: str) -> list[Exporter]:
+    """`png,coco` → rows of the table of exports. Raises OutputError for what is not there or a video."""
+    found = outputs.exporters(names)
+    for exporter in found:
+        if exporter.target.endswith(".mp4"):
+            raise OutputError(f"--save {exporter.name}: a video is not made of an image; choose another")
+    return found
+
+
+def prepare_out(folder: Path, wanted: Sequence[Exporter], overwrite: bool) -> None:
     """Raises OutputError where results could not be written, before anything is computed."""
-    prepare_out_dir(folder, _TARGETS, overwrite)
+    targets = (exporter.target for exporter in wanted)
+    prepare_out_dir(folder, (*targets, _OVERLAY, outputs.RESULT), overwrite)
 
 
 def read(path: Path, script: Script) -> Picture:
@@ -95,18 +105,20 @@ def find(engine: Engine, picture: Picture, multimask: bool) -> list[Found]:
     return found
 
 
-def write(engine: Engine, picture: Picture, found: Sequence[Found], folder: Path) -> None:
-    """masks/, masks.json, overlay.png, result.json. Raises OutputError."""
+def write(
+    engine: Engine, picture: Picture, found: Sequence[Found], folder: Path, wanted: Sequence[Exporter]
+) -> None:
+    """The exports, overlay.png and result.json. Raises OutputError."""
     h, w = picture.image.shape[:2]
     clip = ClipInfo(picture.path.name, h, w, is_still=True)
     objects = [item.info for item in found]
     masks = {item.info.id: item.pixels for item in found}
-    for exporter in _EXPORTS:
+    for exporter in wanted:
         with exporter.open(folder, clip, objects) as writer:
             writer.add(Frame(0, picture.image), masks)
     layers = [Layer(item.pixels, rgb(item.info.color), item.info.name) for item in found]
-    write_bytes(folder / "overlay.png", _png(overlay(picture.image, layers)))
-    save_result(folder / "result.json", _result(engine, picture, found))
+    write_bytes(folder / _OVERLAY, _png((labelled if len(found) > 1 else overlay)(picture.image, layers)))
+    save_result(folder / outputs.RESULT, _result(engine, picture, found))
 
 
 def _whole(said: Said, size: tuple[int, int]) -> Prompt:

@@ -48,7 +48,7 @@ def track(
         ":",
         "--frames",
         metavar="A:B",
-        help="Work on frames A to B-1 only, counted from 0. [default: all]",
+        help="Work on frames A to B-1 only, counted from 0; all by default.",
         show_default=False,
     ),
     forward: bool = typer.Option(
@@ -59,7 +59,7 @@ def track(
         "png,rle_json,overlay_mp4",
         "--save",
         metavar="LIST",
-        help="What to write: png, davis, rle_json, overlay_mp4.",
+        help=f"What to write, of: {common.CLIP_EXPORTS}.",
     ),
     out: Path = common.OUT,
     model: str = common.MODEL,
@@ -73,9 +73,10 @@ def track(
     Prompts on several frames correct each other. The order of options counts: what is said after
     --object and --frame is about that object on that frame.
 
-    Writes into DIR/<video name>/: masks/ (a black-and-white PNG per object and frame), masks.json (COCO
-    run-length codes), overlay.mp4 (the objects tinted), result.json (all of it, with prompts and scores).
-    Ctrl-C leaves all of them whole, up to the last frame done; --prompts result.json runs it again.
+    Writes into DIR/NAME/, NAME being the video's: masks/ (a black-and-white PNG per object and frame),
+    masks.json (COCO run-length codes), overlay.mp4 (the objects tinted), result.json (all of it, with
+    prompts and scores). Ctrl-C leaves all of them whole, up to the last frame done; --prompts result.json
+    runs it again.
     """
     from splitmask.cli import outputs, tracking
     from splitmask.cli.said import understand

@@ -9,35 +9,27 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from splitmask.cli import outputs, tracking
 from splitmask.cli.said import Said, Script
 from splitmask.demo.scene import NAMES, Scene
-from splitmask.effects import Layer, color_of, overlay, rgb
+from splitmask.demo.truth import Scorer, Truth, click_on
+from splitmask.effects import color_of
 from splitmask.effects.sheet import contact_sheet
 from splitmask.engine import Engine
-from splitmask.eval.metrics import (
-    ObjectScore,
-    boundary_accuracy,
-    region_similarity,
-    score_object,
-    scored_frames,
-)
+from splitmask.eval.metrics import ObjectScore
 from splitmask.export import EXPORTERS, prepare_out_dir
 from splitmask.export.video import VideoWriter
 from splitmask.files import replacing, write_bytes
-from splitmask.masks.resize import logits_to_mask
 from splitmask.media import open_clip
 from splitmask.result import ObjectInfo
-from splitmask.session import FrameResult, VideoSession
-from splitmask.types import BoolArray, ByteArray, Frame
+from splitmask.session import VideoSession
 
 CLIP, SHEET = "clip.mp4", "contact-sheet.png"
-_CELLS, _COLUMNS, _CELL_WIDTH = 12, 4, 320  # of the contact sheet
 
-Labels = dict[int, ByteArray]  # frame → (H, W) object numbers
+_EXPORTS = (EXPORTERS["rle_json"], EXPORTERS["overlay_mp4"])
+_CELLS, _COLUMNS, _CELL_WIDTH = 12, 4, 320  # of the contact sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +54,9 @@ def prepare(folder: Path, overwrite: bool) -> None:
     prepare_out_dir(folder, (*targets, outputs.RESULT, CLIP, SHEET), overwrite)
 
 
-def render(scene: Scene, path: Path, tick: Callable[[], object]) -> Labels:
+def render(scene: Scene, path: Path, tick: Callable[[], object]) -> Truth:
     """Writes the clip as H.264 and gives its truth. Raises OutputError."""
-    truth: Labels = {}
+    truth: Truth = {}
     size, rate = (scene.height, scene.width), Fraction(scene.fps)
     with replacing(path) as temporary, VideoWriter(temporary, size, rate, 1 / rate) as video:
         for shot in scene.shots():
@@ -74,28 +66,12 @@ def render(scene: Scene, path: Path, tick: Callable[[], object]) -> Labels:
     return truth
 
 
-def click_on(mask: BoolArray) -> tuple[int, int]:
-    """(x, y) of the pixel deepest inside a mask: where a person would click."""
-    inside, core = np.asarray(mask), np.asarray(mask)
-    while inside.any():
-        core = inside
-        inside = (
-            inside
-            & np.roll(inside, 1, 0)
-            & np.roll(inside, -1, 0)
-            & np.roll(inside, 1, 1)
-            & np.roll(inside, -1, 1)
-        )
-    rows, columns = np.nonzero(core)
-    middle = len(rows) // 2
-    return int(columns[middle]), int(rows[middle])
-
-
-def run(engine: Engine, scene: Scene, truth: Labels, folder: Path, tick: Callable[[], bool]) -> Report:
+def run(engine: Engine, scene: Scene, truth: Truth, folder: Path, tick: Callable[[], bool]) -> Report:
     """Tracks the rendered clip from one click an object. Raises OutputError."""
     clicks = {key: click_on(truth[0] == key) for key in NAMES}
     script = _script(clicks)
-    scorer = _Scorer(truth, script.objects, scene.fps)
+    prompts = {said.object_id: said.prompts((scene.height, scene.width))[0] for said in script.said}
+    scorer = Scorer(truth, script.objects, prompts, _CELLS)
     start = time.perf_counter()
     with open_clip(folder / CLIP) as clip, VideoSession(engine, clip) as session:
         tracking.prompt(session, script)
@@ -107,13 +83,9 @@ def run(engine: Engine, scene: Scene, truth: Labels, folder: Path, tick: Callabl
                 scorer.add(frame, result)
         seconds = time.perf_counter() - start - scorer.seconds
         outputs.save(writing, session, clip, complete=len(writing.frames) == len(plan.span))
-    sheet = contact_sheet(scorer.pictures, _COLUMNS, scorer.captions, _CELL_WIDTH)
-    write_bytes(folder / SHEET, _png(sheet))
+    write_bytes(folder / SHEET, _sheet(scorer, scene.fps))
     named = {NAMES[key]: click for key, click in clicks.items()}
     return Report(folder, named, scorer.scores(), len(writing.frames), seconds)
-
-
-_EXPORTS = (EXPORTERS["rle_json"], EXPORTERS["overlay_mp4"])
 
 
 def _script(clicks: dict[int, tuple[int, int]]) -> Script:
@@ -122,47 +94,9 @@ def _script(clicks: dict[int, tuple[int, int]]) -> Script:
     return Script(objects, said)
 
 
-class _Scorer:
-    """J and F frame by frame, and the pictures of the contact sheet. Its own time is counted apart."""
-
-    def __init__(self, truth: Labels, objects: tuple[ObjectInfo, ...], fps: int) -> None:
-        self.pictures: list[ByteArray] = []
-        self.captions: list[str] = []
-        self.seconds = 0.0
-        self._truth, self._objects, self._fps = truth, objects, fps
-        self._shown = {round(at) for at in np.linspace(0, len(truth) - 1, _CELLS)}
-        self._scored = set(scored_frames(list(truth)))
-        self._j: dict[int, list[float]] = {info.id: [] for info in objects}
-        self._f: dict[int, list[float]] = {info.id: [] for info in objects}
-
-    def add(self, frame: Frame, result: FrameResult | None) -> None:
-        start = time.perf_counter()
-        masks = (
-            {key: logits_to_mask(mask.logits, mask.size) for key, mask in result.masks.items()}
-            if result
-            else {}
-        )
-        for info in self._objects:
-            if frame.index in self._scored:
-                found = masks.get(info.id, np.zeros(frame.size, np.bool_))
-                right = self._truth[frame.index] == info.id
-                self._j[info.id].append(region_similarity(found, right))
-                self._f[info.id].append(boundary_accuracy(found, right))
-        if frame.index in self._shown:
-            layers = [Layer(masks[info.id], rgb(info.color)) for info in self._objects if info.id in masks]
-            self.pictures.append(overlay(frame.image, layers))
-            self.captions.append(f"frame {frame.index}, {frame.index / self._fps:.1f} s")
-        self.seconds += time.perf_counter() - start
-
-    def scores(self) -> dict[str, ObjectScore]:
-        return {
-            info.name: score_object(self._j[info.id], self._f[info.id])
-            for info in self._objects
-            if self._j[info.id]
-        }
-
-
-def _png(image: ByteArray) -> bytes:
+def _sheet(scorer: Scorer, fps: int) -> bytes:
+    captions = [f"frame {index}, {index / fps:.1f} s" for index, _ in scorer.pictures]
+    pictures = [picture for _, picture in scorer.pictures]
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
+    Image.fromarray(contact_sheet(pictures, _COLUMNS, captions, _CELL_WIDTH)).save(buffer, "PNG")
     return buffer.getvalue()
