@@ -101,7 +101,7 @@ def write_silence(output: Any, stream: Any, seconds: int) -> None:
 
 def shift_times(source: Path, target: Path, by: Fraction) -> Path:
     """The same packets `by` seconds later; frames before 0 are cut away by an edit list (MP4, MOV)."""
-    options = {"avoid_negative_ts": "disabled", "use_editlist": "1"}
+    options = {"avoid_negative_ts": "disabled"}
     with av.open(source) as given, av.open(target, "w", options=options) as output:
         stream = given.streams.video[0]
         copy = output.add_stream_from_template(stream)

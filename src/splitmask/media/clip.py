@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from splitmask.errors import MediaError, PromptError
+from splitmask.errors import PromptError
+from splitmask.media.files import unreadable
 from splitmask.media.ranges import EVERYTHING, Window, format_range
 from splitmask.types import Frame
 
@@ -164,7 +165,7 @@ def digest(files: list[Path]) -> str:
                 while chunk := file.read(1 << 20):
                     total.update(chunk)
         except OSError as error:
-            raise MediaError(f"{path} cannot be read: {error.strerror}; check the file") from error
+            raise unreadable(path, error) from error
     return total.hexdigest()
 
 

@@ -6,15 +6,18 @@ from typing import cast
 
 import numpy as np
 from av.sidedata.sidedata import SideData
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 
 from splitmask.media.image import on_white
 from splitmask.media.orientation import UPRIGHT, Orientation, from_display_matrix
 from splitmask.types import ByteArray
 
-_UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED (ITU-T H.273, 2)
-_HDR_TRANSFERS = frozenset({16, 18})  # PQ and HLG (ITU-T H.273)
+# Codes of ITU-T H.273, as FFmpeg has them.
+_KNOWN_MATRICES = frozenset({1, 4, 5, 6, 7, 9})  # to the scaler, which refuses the rest
+_BT709, _BT601, _BT2020, _BT2020_CONSTANT = 1, 5, 9, 10
+_HDR_TRANSFERS = frozenset({16, 18})  # PQ and HLG
 
 
 class RgbConverter:
@@ -50,9 +53,9 @@ def has_alpha(picture: VideoFrame) -> bool:
     return picture.format.name == "pal8" or any(part.is_alpha for part in picture.format.components)
 
 
-def is_hdr(picture: VideoFrame) -> bool:
-    """Whether the picture is encoded for high dynamic range."""
-    return picture.color_trc in _HDR_TRANSFERS
+def is_hdr(decoder: VideoCodecContext) -> bool:
+    """Whether pictures are encoded for high dynamic range."""
+    return decoder.color_trc in _HDR_TRANSFERS
 
 
 def orientation_of(picture: VideoFrame) -> Orientation | None:
@@ -61,8 +64,10 @@ def orientation_of(picture: VideoFrame) -> Orientation | None:
     return UPRIGHT if matrix is None else from_display_matrix(np.frombuffer(bytes(matrix), np.int32).tolist())
 
 
-def _matrix(picture: VideoFrame) -> Colorspace | None:
-    if picture.colorspace != _UNSPECIFIED:
-        return None  # the scaler reads the tag
-    high_definition = picture.width >= 1280 or picture.height > 576
-    return Colorspace.ITU709 if high_definition else Colorspace.ITU601
+def _matrix(picture: VideoFrame) -> int | None:
+    """What to tell the scaler; None where it finds the right one in the picture's own tag."""
+    if picture.format.is_rgb or picture.colorspace in _KNOWN_MATRICES:
+        return None
+    if picture.colorspace == _BT2020_CONSTANT:
+        return _BT2020  # the nearest there is
+    return _BT709 if picture.width >= 1280 or picture.height > 576 else _BT601

@@ -112,9 +112,9 @@ def _read_header(file: VideoFile) -> VideoIndex | None:
 
     None where that table does not cover the file: fragments, edit lists, data cut off.
     """
-    entries = getattr(file.stream, "index_entries", ())  # PyAV 17
+    entries = file.stream.index_entries
     whole = file.decoder.codec.canonical_name in _WHOLE_PICTURE_CODECS
-    if not whole or not entries or len(entries) != file.stream.frames:
+    if not whole or not len(entries) or len(entries) != file.stream.frames:
         return None
     size = file.container.size
     if not all(entry.is_keyframe and entry.pos + entry.size <= size for entry in entries):

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from threading import RLock
 
+from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -57,7 +58,7 @@ class VideoClip(Clip):
         orientation = orientation_of(picture)
         if orientation is None:
             self._say("its display matrix turns it by no multiple of 90°; frames are left as stored")
-        if is_hdr(picture):
+        if is_hdr(file.stream.codec_context):
             self._say("it is high dynamic range; frames are shown without tone mapping")
         self._orientation = orientation or UPRIGHT
         self._stored_size = (picture.height, picture.width)
@@ -142,7 +143,12 @@ class VideoClip(Clip):
     def _finish(self, cursor: Cursor, shown: Shown) -> Frame:
         if shown.stands_in:
             self._damaged.add(shown.index)
-        return Frame(shown.index, cursor.converter.rgb(shown.picture), self._seconds(shown))
+        try:
+            image = cursor.converter.rgb(shown.picture)
+        except FFmpegError as error:
+            pixels = shown.picture.format.name
+            raise MediaError(f"{self.path} has {pixels} pixels, which have no RGB; convert it") from error
+        return Frame(shown.index, image, self._seconds(shown))
 
     def _seconds(self, shown: Shown) -> Fraction:
         usable = self._index is None or self._index.times is not None
@@ -222,8 +228,8 @@ class VideoClip(Clip):
     def _ends_early(self, index: VideoIndex) -> bool:
         if index.times is None or self._header_seconds is None or not index.count:
             return False
-        shown = (int(index.times[-1]) - self._origin) * self.time_base + 1 / self.rate
-        return self._header_seconds - shown > max(_EARLY_END, 2 / self.rate)
+        end = int(index.times[-1]) * self.time_base + 1 / self.rate
+        return self._header_seconds - end > max(_EARLY_END, 2 / self.rate)
 
     def _say(self, what: str) -> None:
         self._notes.append(f"{self.path}: {what}")
@@ -237,7 +243,7 @@ def _rate(stream: VideoStream) -> Fraction:
 
 
 def _header_seconds(file: VideoFile) -> Fraction | None:
-    """How long the pictures last by the header, where it speaks of them alone (Matroska)."""
+    """When the last picture ends by the header, where it speaks of pictures alone (Matroska)."""
     if "matroska" not in file.container.format.name or file.container.streams.audio:
         return None
     return Fraction(file.container.duration, 1_000_000) if file.container.duration else None
