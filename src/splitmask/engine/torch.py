@@ -63,7 +63,7 @@ class TorchEngine:
         return PolicyConstants(
             no_obj_ptr=_numpy(self.model.no_obj_ptr[0]),
             mask_downsample_weight=_numpy(down.weight[0, 0]),
-            mask_downsample_bias=float(down.bias[0]),
+            mask_downsample_bias=float(down.bias.detach()[0]),
         )
 
     def _tensor(self, array: FloatArray) -> Tensor:
@@ -158,4 +158,4 @@ class TorchEngine:
 
 
 def _numpy(x: Tensor) -> FloatArray:
-    return x.float().cpu().numpy()
+    return x.detach().float().cpu().numpy()
