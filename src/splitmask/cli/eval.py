@@ -43,9 +43,9 @@ def eval_command(
         help="Which samples: training never sees held-out ones.",
     ),
     limit: int | None = typer.Option(
-        None, "--limit", min=1, metavar="N", help="Images and clips of each kind at most. [default: all]"
+        None, "--limit", min=1, metavar="N", help="Images and clips of each kind at most; all by default."
     ),
-    kinds: str = typer.Option("", "--kinds", metavar="A,B", help="Only these kinds of data. [default: all]"),
+    kinds: str = typer.Option("", "--kinds", metavar="A,B", help="Only these kinds of data; all by default."),
     prompt: str = typer.Option(
         "mask,click,3clicks,box", "--prompt", metavar="A,B", help="What clips are tracked from."
     ),

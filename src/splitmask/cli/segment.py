@@ -12,7 +12,7 @@ import typer
 from splitmask.cli import common, ordered
 
 if TYPE_CHECKING:
-    from splitmask.cli.segmenting import Found, Picture
+    from splitmask.jobs.segmenting import Found, Picture
 
 _EXAMPLES = common.examples(
     "splitmask segment truck.jpg --point 530,360",
@@ -57,8 +57,8 @@ def segment(
     (COCO run-length codes), overlay.png (the objects tinted), result.json (all of it, with prompts and
     scores).
     """
-    from splitmask.cli import segmenting
-    from splitmask.cli.said import understand
+    from splitmask.jobs import segmenting
+    from splitmask.jobs.script import understand
 
     script = understand(ordered.words(ctx))
     wanted = segmenting.exporters(save)

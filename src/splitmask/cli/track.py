@@ -12,8 +12,8 @@ import typer
 from splitmask.cli import common, ordered
 
 if TYPE_CHECKING:
-    from splitmask.cli.outputs import Outputs
-    from splitmask.cli.tracking import Direction, Plan
+    from splitmask.jobs.outputs import Outputs
+    from splitmask.jobs.tracking import Direction, Plan
     from splitmask.media import Clip
     from splitmask.session import VideoSession
 
@@ -78,8 +78,8 @@ def track(
     prompts and scores). Ctrl-C leaves all of them whole, up to the last frame done; --prompts result.json
     runs it again.
     """
-    from splitmask.cli import outputs, tracking
-    from splitmask.cli.said import understand
+    from splitmask.jobs import outputs, tracking
+    from splitmask.jobs.script import understand
     from splitmask.media import open_clip, parse_range
 
     window = parse_range(frames)
@@ -119,10 +119,10 @@ class _Run:
 
     def write(self, outputs: Outputs) -> None:
         """Tracks and writes until the end or a signal."""
-        from splitmask.cli.outputs import save
         from splitmask.cli.progress import frame_progress
         from splitmask.cli.stopping import Stopper
-        from splitmask.cli.tracking import track
+        from splitmask.jobs.outputs import save
+        from splitmask.jobs.tracking import track
 
         start = time.perf_counter()
         with Stopper() as stopper:

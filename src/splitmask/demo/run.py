@@ -11,8 +11,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from splitmask.cli import outputs, tracking
-from splitmask.cli.said import Said, Script
 from splitmask.demo.scene import NAMES, Scene
 from splitmask.demo.truth import Scorer, Truth, click_on
 from splitmask.effects import color_of
@@ -22,6 +20,8 @@ from splitmask.eval.metrics import ObjectScore
 from splitmask.export import EXPORTERS, prepare_out_dir
 from splitmask.export.video import VideoWriter
 from splitmask.files import replacing, write_bytes
+from splitmask.jobs import outputs, tracking
+from splitmask.jobs.script import Said, Script
 from splitmask.media import open_clip
 from splitmask.result import ObjectInfo
 from splitmask.session import VideoSession

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from splitmask.cli.said import Script
 from splitmask.errors import PromptError
+from splitmask.jobs.script import Script
 from splitmask.media import Clip
 from splitmask.session import FrameResult, VideoSession
 from splitmask.types import Frame

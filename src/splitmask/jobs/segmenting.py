@@ -9,13 +9,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from splitmask.cli import outputs
-from splitmask.cli.said import Said, Script
 from splitmask.effects import Layer, color_of, labelled, overlay, rgb
 from splitmask.engine import Engine
 from splitmask.errors import OutputError
 from splitmask.export import ClipInfo, Exporter, prepare_out_dir
 from splitmask.files import write_bytes
+from splitmask.jobs import outputs
+from splitmask.jobs.script import Said, Script
 from splitmask.masks import rle
 from splitmask.masks.resize import logits_to_mask
 from splitmask.media import read_image

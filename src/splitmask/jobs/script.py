@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from splitmask.cli.ordered import Words
 from splitmask.effects.palette import color_of
 from splitmask.errors import PromptError, ResultError
 from splitmask.media import read_mask
 from splitmask.result import ObjectInfo, PromptRecord, load_prompts, load_result
 from splitmask.types import Prompt
+
+Words = Sequence[tuple[str, str]]  # (flag, value) in order, e.g. ("--point", "10,20")
 
 _FORMS = {
     "--point": "X,Y, or X,Y,0 for what is not the object",
