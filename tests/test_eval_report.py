@@ -81,8 +81,8 @@ def test_click_rows_by_hand() -> None:
 
 def test_video_rows_by_hand() -> None:
     cases = [
-        video_case("davis", 0.8, 0.6, in_view=8, seen=6, out_of_view=2, missed=1),
-        video_case("davis", 0.4, 0.2, in_view=2, seen=2),
+        video_case("davis", 0.8, 0.6, in_view=8, said_present=6, out_of_view=2, said_absent=1),
+        video_case("davis", 0.4, 0.2, in_view=2, said_present=2),
         video_case("sav", 0.6, 0.8, name="y"),
         video_case("davis", 0.5, 0.5, prompt="click"),
     ]
@@ -96,9 +96,9 @@ def test_video_rows_by_hand() -> None:
     }
     davis = rows["davis", "mask"]
     assert (davis.objects, davis.j, davis.f, davis.jf) == pytest.approx((2, 0.6, 0.4, 0.5))
-    assert (davis.seen, davis.missed) == pytest.approx((0.8, 0.5))
+    assert (davis.present_right, davis.absent_right) == pytest.approx((0.8, 0.5))
     assert rows["all", "mask"].jf == pytest.approx((0.7 + 0.3 + 0.7) / 3)  # objects count alike
-    assert rows["sav", "mask"].seen is None
+    assert rows["sav", "mask"].present_right is None
     assert [(row.group, row.prompt, row.objects) for row in clip_rows(cases)] == [
         ("x", "mask", 2),
         ("y", "mask", 1),

@@ -71,7 +71,7 @@ def test_every_prompt_follows_both_objects() -> None:
         assert case.score.jf == (case.score.j.mean + case.score.f.mean) / 2
         assert case.score.j.recall == 1.0
         assert case.score.frames == FRAMES - 2  # the first and the last are left out
-        assert case.presence == Presence(in_view=FRAMES - 1, seen=FRAMES - 1)
+        assert case.presence == Presence(in_view=FRAMES - 1, said_present=FRAMES - 1)
         assert 0 < picture.frame < FRAMES - 1
     assert engine.encoded <= FRAMES + 1  # all prompts share a frame's features
 
@@ -79,7 +79,7 @@ def test_every_prompt_follows_both_objects() -> None:
 def test_an_object_that_leaves() -> None:
     red: list[int | None] = [8, 16, 24, None, None, 48, 56, 64]
     (picture,) = run_clip(ColourEngine(), clip_of(*scene(red, [None] * FRAMES)), ["mask"])
-    assert picture.case.presence == Presence(in_view=5, seen=5, out_of_view=2, missed=2)
+    assert picture.case.presence == Presence(in_view=5, said_present=5, out_of_view=2, said_absent=2)
     assert picture.case.score.j.mean > 0.93  # both empty on frames 3 and 4: 1
 
 
@@ -92,7 +92,7 @@ def test_an_object_that_is_lost_scores_low() -> None:
     case = picture.case
     assert case.score.j.recall == pytest.approx(0.5)
     assert case.score.j.decay > 0.9
-    assert case.presence == Presence(in_view=7, seen=3)
+    assert case.presence == Presence(in_view=7, said_present=3)
     assert picture.frame >= 4
     assert not picture.mask.any()
     assert picture.truth.any()

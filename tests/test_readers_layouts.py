@@ -303,6 +303,35 @@ def test_bad_coco_annotations_are_named(tmp_path: Path) -> None:
         assert "000000000000.jpg, annotation 0" in str(caught.value)
 
 
+def test_an_annotation_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    """The picture keeps its other objects; what is wrong is counted once, however often it loads."""
+    document = made.coco(tmp_path)
+    content = json.loads(document.read_text())
+    content["annotations"][0]["segmentation"] = [[2.1, 2.1, 2.2, 2.1, 2.2, 2.2]]  # between pixel centres
+    document.write_text(json.dumps(content))
+    problems = Problems("skip")
+    sample = next(iter(readers.open_data(tmp_path).images(problems)))
+    for _ in range(2):
+        (only,) = masks_of(sample)
+        np.testing.assert_array_equal(only, made.labels() == 2)
+    assert len(problems) == 1
+    assert "000000000000.jpg, annotation 0: the annotation is empty" in problems.lines[0]
+
+
+def test_bad_sa1b_annotations_are_named(tmp_path: Path) -> None:
+    made.sa1b(tmp_path, 1)
+    document = tmp_path / "sa_0.json"
+    content = json.loads(document.read_text())
+    content["annotations"][1] = {"bbox": [0, 0, 1, 1]}
+    document.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"sa_0\.json, annotations\[1\]: expected polygons or run lengths"):
+        readers.load(images_of(tmp_path)[0])
+    del content["image"]
+    document.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"sa_0\.json: expected image to be dict"):
+        readers.load(images_of(tmp_path)[0])
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"images": 3, "annotations": []}', '{"images": []}'])
 def test_bad_coco_documents_are_named(tmp_path: Path, text: str) -> None:
     document = made.coco(tmp_path)

@@ -139,12 +139,12 @@ def _click_line(row: ClickRow, shown: Sequence[int]) -> tuple[str, ...]:
 def _video_sheet(title: str, what: str, rows: Sequence[VideoRow]) -> Sheet:
     columns = (
         *(what, "prompt", "objects", "J&F", "J", "J recall", "J decay", "F", "F recall", "F decay"),
-        *("seen in view", "missed out of view"),
+        *("present: right", "absent: right"),
     )
     return Sheet(title, columns, tuple(_video_line(row) for row in rows))
 
 
 def _video_line(row: VideoRow) -> tuple[str, ...]:
     figures = (row.jf, row.j, row.j_recall, row.j_decay, row.f, row.f_recall, row.f_decay)
-    shares = ("–" if share is None else f"{share:.1%}" for share in (row.seen, row.missed))
+    shares = ("–" if share is None else f"{share:.1%}" for share in (row.present_right, row.absent_right))
     return row.group, row.prompt, str(row.objects), *(f"{100 * value:.1f}" for value in figures), *shares

@@ -41,8 +41,8 @@ class VideoRow:
     f: float
     f_recall: float
     f_decay: float
-    seen: float | None  # share of the frames with the object in view that say so; None without such
-    missed: float | None  # the same of those with the object out of view
+    present_right: float | None  # share of the frames with the object in view that say so; None without such
+    absent_right: float | None  # the same of those with the object out of view
 
 
 def _kind(*names: str) -> Callable[[ClickCase], bool]:
@@ -116,8 +116,8 @@ def _video_row(name: str, cases: Sequence[VideoCase]) -> VideoRow:
         f=_mean(each.mean for each in f),
         f_recall=_mean(each.recall for each in f),
         f_decay=_mean(each.decay for each in f),
-        seen=_share(presence.seen, presence.in_view),
-        missed=_share(presence.missed, presence.out_of_view),
+        present_right=_share(presence.said_present, presence.in_view),
+        absent_right=_share(presence.said_absent, presence.out_of_view),
     )
 
 

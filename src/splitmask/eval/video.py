@@ -40,16 +40,16 @@ class Presence:
     """Labelled frames after the prompt: how many show the object, and on how many the model is right."""
 
     in_view: int = 0
-    seen: int = 0  # of those in view
+    said_present: int = 0  # of those in view
     out_of_view: int = 0
-    missed: int = 0  # of those out of view
+    said_absent: int = 0  # of those out of view
 
     def __add__(self, other: Presence) -> Presence:
         return Presence(
             self.in_view + other.in_view,
-            self.seen + other.seen,
+            self.said_present + other.said_present,
             self.out_of_view + other.out_of_view,
-            self.missed + other.missed,
+            self.said_absent + other.said_absent,
         )
 
 
@@ -225,8 +225,8 @@ def _compare(
 
 def _presence(in_view: bool, present: bool) -> Presence:
     if in_view:
-        return Presence(in_view=1, seen=int(present))
-    return Presence(out_of_view=1, missed=int(not present))
+        return Presence(in_view=1, said_present=int(present))
+    return Presence(out_of_view=1, said_absent=int(not present))
 
 
 def separate(answers: Mapping[Target, Mask]) -> dict[Target, BoolArray]:

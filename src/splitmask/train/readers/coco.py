@@ -11,7 +11,7 @@ from splitmask.errors import DataError
 from splitmask.train.readers.documents import entry, head, read_json
 from splitmask.train.readers.pictures import image_loader, pack
 from splitmask.train.readers.samples import ClipSample, ImageSample, LabelMap, Problems
-from splitmask.train.readers.segmentations import decode_segmentation
+from splitmask.train.readers.segmentations import decode_all
 
 SHAPE = (
     "a JSON with images and annotations (or a folder with annotations/instances_*.json) beside its pictures"
@@ -47,26 +47,24 @@ def _images(document: Path, problems: Problems) -> Iterator[ImageSample]:
     for number, image in enumerate(images):
         where = f"{document}, images[{number}]"
         try:
-            sample = _sample(image, annotations[entry(image, "id", (int, str), where)], folder, where)
+            sample = _sample(
+                image, annotations[entry(image, "id", (int, str), where)], folder, where, problems
+            )
         except DataError as error:
             problems.report(error)
         else:
             yield sample
 
 
-def _sample(image: Any, annotations: list[dict[str, Any]], folder: Path, where: str) -> ImageSample:
+def _sample(
+    image: Any, annotations: list[dict[str, Any]], folder: Path, where: str, problems: Problems
+) -> ImageSample:
     path = folder / entry(image, "file_name", str, where)
     size = entry(image, "height", int, where), entry(image, "width", int, where)
 
     def labels() -> list[LabelMap]:
-        return pack(
-            [
-                decode_segmentation(
-                    annotation.get("segmentation"), size, f"{path}, annotation {annotation.get('id')}"
-                )
-                for annotation in annotations
-            ]
-        )
+        found = ((f"{path}, annotation {a.get('id')}", a.get("segmentation")) for a in annotations)
+        return pack(decode_all(found, size, problems))
 
     return ImageSample(f"coco_{path.stem}", "coco", str(path), image_loader(path), labels)
 

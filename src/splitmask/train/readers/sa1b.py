@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from splitmask.train.readers.documents import entry, read_json
 from splitmask.train.readers.pictures import image_loader, pack
 from splitmask.train.readers.samples import ClipSample, ImageSample, LabelMap, Problems
-from splitmask.train.readers.segmentations import decode_segmentation
+from splitmask.train.readers.segmentations import decode_all
 
 SHAPE = "pictures sa_*.jpg, each beside a JSON of its name (also in folders sa_000000, sa_000001, …)"
 
@@ -23,13 +24,13 @@ class Sa1bReader:
 
     def images(self, problems: Problems) -> Iterator[ImageSample]:
         for picture in _pictures(self._path):
-            yield _sample(picture)
+            yield _sample(picture, problems)
 
     def clips(self, problems: Problems) -> Iterator[ClipSample]:
         return iter(())
 
 
-def _sample(picture: Path) -> ImageSample:
+def _sample(picture: Path, problems: Problems) -> ImageSample:
     document = picture.with_suffix(".json")
 
     def labels() -> list[LabelMap]:
@@ -37,15 +38,14 @@ def _sample(picture: Path) -> ImageSample:
         image = entry(content, "image", dict, str(document))
         size = entry(image, "height", int, str(document)), entry(image, "width", int, str(document))
         annotations = entry(content, "annotations", list, str(document))
-        return pack(
-            [
-                decode_segmentation(entry(annotation, "segmentation", dict, where), size, where)
-                for number, annotation in enumerate(annotations)
-                for where in [f"{document}, annotations[{number}]"]
-            ]
-        )
+        found = ((f"{document}, annotations[{n}]", _segmentation(a)) for n, a in enumerate(annotations))
+        return pack(decode_all(found, size, problems))
 
     return ImageSample(f"sa1b_{picture.stem}", "sa1b", str(picture), image_loader(picture), labels)
+
+
+def _segmentation(annotation: Any) -> Any:
+    return annotation.get("segmentation") if isinstance(annotation, dict) else None
 
 
 def _pictures(path: Path) -> Iterator[Path]:

@@ -73,10 +73,11 @@ class Problems:
         self.lines: list[str] = []
 
     def report(self, error: DataError) -> None:
-        """Raises the error, or keeps its line."""
+        """Raises the error, or keeps its line, once however often it is met."""
         if self.on_error == "raise":
             raise error
-        self.lines.append(str(error))
+        if str(error) not in self.lines:
+            self.lines.append(str(error))
 
     def __len__(self) -> int:
         return len(self.lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from splitmask.errors import DataError, MaskError
 from splitmask.masks import rle
 from splitmask.masks.polygons import Ring, rings_to_mask
+from splitmask.train.readers.samples import Problems
 from splitmask.types import BoolArray
 
 
@@ -22,6 +24,22 @@ def decode_segmentation(value: Any, size: tuple[int, int], where: str) -> BoolAr
     if not mask.any():
         raise DataError(f"{where}: the annotation is empty; draw the object or remove the annotation")
     return mask
+
+
+def decode_all(
+    annotations: Iterable[tuple[str, Any]], size: tuple[int, int], problems: Problems
+) -> list[BoolArray]:
+    """Where an annotation is, and its `segmentation` → masks (H, W) of those that can be read.
+
+    What cannot be read is reported to `problems` and left out.
+    """
+    masks = []
+    for where, value in annotations:
+        try:
+            masks.append(decode_segmentation(value, size, where))
+        except DataError as error:
+            problems.report(error)
+    return masks
 
 
 def decode_rle(value: Any, size: tuple[int, int], where: str) -> BoolArray:
