@@ -115,7 +115,7 @@ _TRUNKS = {
 
 NANO = Preset(
     name="nano",
-    trunk=ConvParams(channels=(64, 128, 256, 320), mid=(64, 96, 128), depths=(2, 3, 9, 3), num_heads=5),
+    trunk=ConvParams(channels=(64, 128, 256, 320), mid=(64, 96, 128), depths=(2, 3, 11, 3), num_heads=5),
     image_size=512,
     dim=128,
     top_down_levels=(0, 1, 2, 3),

@@ -44,7 +44,10 @@ class RandomFourier(nn.Module):
 
     def forward(self, xy: Tensor) -> Tensor:
         """xy (…, 2) → (…, 2 · features)."""
-        angles = 2 * math.pi * ((2 * xy - 1) @ self.positional_encoding_gaussian_matrix)
+        # not a matrix product: autocast would round the coordinates to half precision
+        matrix = self.positional_encoding_gaussian_matrix
+        x, y = (2 * xy - 1).unbind(-1)
+        angles = 2 * math.pi * (x[..., None] * matrix[0] + y[..., None] * matrix[1])
         return torch.cat((angles.sin(), angles.cos()), dim=-1)
 
     def grid(self, side: int) -> Tensor:
@@ -69,6 +72,6 @@ def rotary_table(dim: int, side: int, pool: int = 1, theta: float = 10000.0) -> 
 
 def rotate(x: Tensor, table: Tensor) -> Tensor:
     """Turns the pairs (2i, 2i+1) of x (…, n, dim) by the angles of `table` (2, n, dim / 2)."""
-    cos, sin = table[0].to(x.dtype), table[1].to(x.dtype)
+    cos, sin = table[0], table[1]
     even, odd = x[..., 0::2], x[..., 1::2]
-    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(-2)
+    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(-2).to(x.dtype)

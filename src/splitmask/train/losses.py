@@ -1,0 +1,60 @@
+"""Losses of SAM 2: focal ×20, dice, IoU, presence; of three candidate masks the best one is trained."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def focal(logits: Tensor, target: Tensor, alpha: float = 0.5, gamma: float = 2.0) -> Tensor:
+    """logits (n, m, M, M), target (n, 1, M, M) 0…1 → (n, m) (Lin et al. 2017).
+
+    alpha 0.5 weighs in and out alike, so that the threshold at 0 needs no correction.
+    """
+    target = target.expand_as(logits)
+    p = torch.sigmoid(logits)
+    ce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    agree = p * target + (1 - p) * (1 - target)
+    weight = alpha * target + (1 - alpha) * (1 - target)
+    return (weight * ce * (1 - agree) ** gamma).mean(dim=(-2, -1))
+
+
+def dice(logits: Tensor, target: Tensor) -> Tensor:
+    """→ (n, m) (Milletari et al. 2016)."""
+    p = torch.sigmoid(logits)
+    overlap = (p * target).sum(dim=(-2, -1))
+    return 1 - (2 * overlap + 1) / (p.sum(dim=(-2, -1)) + target.sum(dim=(-2, -1)) + 1)
+
+
+def iou(logits: Tensor, target: Tensor) -> Tensor:
+    """Intersection over union of the thresholded masks → (n, m)."""
+    given, wanted = logits > 0, (target > 0.5).expand_as(logits)
+    both = (given & wanted).sum(dim=(-2, -1)).float()
+    return both / (given | wanted).sum(dim=(-2, -1)).clamp_min(1).float()
+
+
+def decode_loss(
+    masks: Tensor, ious: Tensor, presence: Tensor, target: Tensor, valid: Tensor, first: bool
+) -> tuple[Tensor, Tensor]:
+    """masks (n, 4, M, M), ious (n, 4), presence (n, 1), target (n, 1, M, M), valid (n,).
+
+    first: 0 or 1 point given, so that candidates 1…3 compete; otherwise the single mask leads.
+    → the loss, and the mean IoU of what inference would show.
+    """
+    masks = masks.float()
+    there = (target.flatten(1).amax(1) > 0.5).float()
+    counted = valid * there
+    mask_loss = 20 * focal(masks, target) + dice(masks, target)
+    actual = iou(masks, target)
+    best = mask_loss[:, 1:].amin(dim=1)
+    lead, follow = (best, mask_loss[:, 0]) if first else (mask_loss[:, 0], best)
+    quality = (ious.float() - actual).abs().mean(dim=1)
+    per_object = lead + 0.3 * follow + quality
+    seen = F.binary_cross_entropy_with_logits(presence[:, 0].float(), there, reduction="none")
+    loss = (per_object * counted).sum() / counted.sum().clamp_min(1)
+    loss = loss + (seen * valid).sum() / valid.sum().clamp_min(1)
+    with torch.no_grad():
+        shown = actual[:, 1:].gather(1, ious[:, 1:].argmax(1, keepdim=True))[:, 0] if first else actual[:, 0]
+        score = (shown * counted).sum() / counted.sum().clamp_min(1)
+    return loss, score

@@ -1,0 +1,219 @@
+"""One scene through the model as a session would run it: prompt, click again, then follow.
+
+Frame 0 is prompted by clicks, a box or a mask; later frames recall what was remembered and may be
+corrected by a click. With one frame this is interactive segmentation training (SAM), with several it
+is SAM 2's. The policy is that of `splitmask.session`, over tensors that carry gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from splitmask.model import Sam2
+from splitmask.train.losses import decode_loss
+from splitmask.train.targets import Objects, boxes, click
+
+Start = Literal["point", "box", "mask"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What happens in one step; the same for the whole batch, so that shapes are."""
+
+    start: Start = "point"
+    rounds: int = 1  # prompts given on frame 0
+    correct: tuple[int, ...] = ()  # later frames that get one click more
+    keep_mask: bool = True  # feed the previous logits back with the next click
+
+
+@dataclass(slots=True)
+class Verbs:
+    """The model's verbs and what is done between them, compiled or not."""
+
+    encode: Callable[..., tuple[Tensor, Tensor, Tensor]]
+    decode: Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
+    remember: Callable[..., Tensor]
+    recall: Callable[..., Tensor]
+    loss: Callable[..., tuple[Tensor, Tensor]] = decode_loss
+    click: Callable[..., tuple[Tensor, Tensor]] = click
+
+    @classmethod
+    def of(cls, model: Sam2, compiled: bool) -> Verbs:
+        if not compiled:
+            return cls(model.encode, model.decode, model.remember, model.recall)
+        return cls(
+            torch.compile(model.encode),
+            _compiled(model.decode, varying=(3, 4)),  # points and labels
+            # a few large operations each: compiling them costs more than it saves
+            model.remember,
+            model.recall,
+            _compiled(decode_loss),
+            _compiled(click),
+        )
+
+
+def _compiled(function: Callable[..., Any], varying: tuple[int, ...] = ()) -> Callable[..., Any]:
+    """Compiled once for any number of objects and, in the arguments named, of points."""
+    fast = torch.compile(function)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        for i, arg in enumerate(args):
+            if isinstance(arg, Tensor) and arg.ndim:
+                for dim in (0, 1) if i in varying else (0,):
+                    torch._dynamo.maybe_mark_dynamic(arg, dim)
+        return fast(*args, **kwargs)
+
+    return call
+
+
+@dataclass(slots=True)
+class Outcome:
+    loss: Tensor
+    scores: dict[str, Tensor] = field(default_factory=dict)  # mean IoU, detached, on the device
+    logits: list[Tensor] = field(default_factory=list)  # per frame (n, 1, M, M), detached
+
+
+class Rollout:
+    """Runs plans over scenes. images (b, t, 3, S, S), normalised."""
+
+    def __init__(self, model: Sam2, verbs: Verbs, divisor: float = 15.0) -> None:
+        self.model, self.verbs, self.divisor = model, verbs, divisor
+
+    def __call__(self, images: Tensor, objects: Objects, plan: Plan) -> Outcome:
+        b, t = images.shape[:2]
+        flat = images.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        maps = [x.reshape(b, t, *x.shape[1:]) for x in self.verbs.encode(flat)]
+        outcome = Outcome(images.new_zeros((), dtype=torch.float32))
+        memories: list[tuple[int, bool, Tensor]] = []
+        pointers: list[tuple[int, Tensor]] = []
+        for i in range(t):
+            hr0, hr1, embed = (x[:, i][objects.scene] for x in maps)
+            target, prompted = objects.masks[:, i], i == 0
+            if prompted:
+                logits, pointer, presence = self._prompt(embed, (hr0, hr1), target, objects, plan, outcome)
+            else:
+                seen = self._recall(embed, i, memories, pointers)
+                logits, pointer, presence, prompted = self._follow(
+                    seen, (hr0, hr1), target, objects, plan, outcome, i
+                )
+            outcome.logits.append(logits.detach())
+            if i + 1 < t:
+                hard = torch.full((len(logits),), float(prompted), device=logits.device)
+                memory = self.verbs.remember(embed, logits, hard, presence)
+                memories.append((i, prompted, memory))
+                pointers.append((i, pointer))
+        outcome.loss = outcome.loss / t
+        return outcome
+
+    def _recall(
+        self,
+        embed: Tensor,
+        now: int,
+        memories: list[tuple[int, bool, Tensor]],
+        pointers: list[tuple[int, Tensor]],
+    ) -> Tensor:
+        prompted = [(m, 0) for _, p, m in memories if p]
+        others = [m for _, p, m in memories if not p][::-1][: self.model.preset.num_memories - 1]
+        chosen = prompted + [(m, k + 1) for k, m in enumerate(others)]
+        n, slots = len(embed), self.model.preset.num_memories
+        stack = torch.stack([m for m, _ in chosen], dim=1)
+        tpos = F.one_hot(torch.tensor([k for _, k in chosen]), slots).float().to(embed.device)
+        kept = pointers[-self.model.preset.max_pointers :]
+        dt = torch.tensor([(now - i) / self.divisor for i, _ in kept]).to(embed.device)
+        return self.verbs.recall(
+            embed, stack, tpos.expand(n, -1, -1), None,
+            torch.stack([p for _, p in kept], dim=1), dt.expand(n, -1), None,
+        )  # fmt: skip
+
+    def _settle(
+        self, masks: Tensor, ious: Tensor, presence: Tensor, pointers: Tensor, first: bool
+    ) -> tuple[Tensor, Tensor]:
+        """What inference would show: logits (n, 1, M, M), and the pointer (n, c), absence applied."""
+        at = torch.arange(len(masks), device=masks.device)
+        best = ious[:, 1:].argmax(dim=1) + 1 if first else torch.zeros_like(at)
+        there = (presence > 0).to(masks.dtype)
+        logits = masks[at, best][:, None].float()
+        logits = torch.where(there[:, :, None, None] > 0, logits, torch.full_like(logits, -1024.0))
+        return logits, there * pointers[at, best] + (1 - there) * self.model.no_obj_ptr
+
+    def _prompt(
+        self, embed: Tensor, high: tuple[Tensor, Tensor], target: Tensor, objects: Objects, plan: Plan,
+        outcome: Outcome,
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        if plan.start == "mask":
+            return self._mask_prompt(embed, high, target)
+        n = len(target)
+        if plan.start == "box":
+            points, labels = boxes(target)
+        else:
+            point, label = self.verbs.click(target, torch.zeros_like(target))
+            points, labels = point[:, None], label[:, None]
+        logits = torch.zeros_like(target)
+        has = torch.zeros(n, device=target.device)
+        for r in range(plan.rounds):
+            first = points.shape[1] == 1
+            masks, ious, presence, pointers = self.verbs.decode(embed, *high, points, labels, logits, has)
+            loss, score = self.verbs.loss(masks, ious, presence, target, objects.valid, first)
+            outcome.loss = outcome.loss + loss / plan.rounds
+            outcome.scores[f"{plan.start}{r + 1}"] = score
+            shown, pointer = self._settle(masks, ious, presence, pointers, first)
+            if r + 1 < plan.rounds:
+                with torch.no_grad():
+                    point, label = self.verbs.click(target, (shown > 0).float())
+                points = torch.cat((points, point[:, None]), dim=1)
+                labels = torch.cat((labels, label[:, None]), dim=1)
+                logits = shown.detach().clamp(-32, 32)
+                has = torch.full((n,), float(plan.keep_mask), device=target.device)
+        return shown, pointer, presence
+
+    def _mask_prompt(
+        self, embed: Tensor, high: tuple[Tensor, Tensor], target: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The mask is its own output; its pointer comes from the features without `no_mem_embed`."""
+        n, model = len(target), self.model
+        square = F.interpolate(target, scale_factor=4.0, mode="nearest").gt(0.5).to(target.dtype)
+        bare = embed - model.no_mem_embed.reshape(1, -1, 1, 1)
+        points = torch.zeros(n, 1, 2, device=target.device)
+        labels = -torch.ones(n, 1, device=target.device)
+        has = torch.ones(n, device=target.device)
+        pointers = self.verbs.decode(bare, *high, points, labels, model.mask_downsample(square), has)[3]
+        return (
+            target.gt(0.5).float() * 20 - 10,
+            pointers[:, 0],
+            torch.full((n, 1), 10.0, device=target.device),
+        )
+
+    def _follow(
+        self, seen: Tensor, high: tuple[Tensor, Tensor], target: Tensor, objects: Objects, plan: Plan,
+        outcome: Outcome, frame: int,
+    ) -> tuple[Tensor, Tensor, Tensor, bool]:  # fmt: skip
+        n = len(target)
+        points = torch.zeros(n, 1, 2, device=target.device)
+        labels, has = -torch.ones(n, 1, device=target.device), torch.zeros(n, device=target.device)
+        masks, ious, presence, pointers = self.verbs.decode(
+            seen, *high, points, labels, torch.zeros_like(target), has
+        )
+        loss, score = self.verbs.loss(masks, ious, presence, target, objects.valid, first=True)
+        outcome.loss = outcome.loss + loss
+        outcome.scores[f"track{frame}"] = score
+        shown, pointer = self._settle(masks, ious, presence, pointers, first=True)
+        if frame not in plan.correct:
+            return shown, pointer, presence, False
+        with torch.no_grad():
+            point, label = self.verbs.click(target, (shown > 0).float())
+            # nothing to click on where the object is out of view: no point
+            there = target.flatten(1).amax(1) > 0.5
+            label = torch.where(there, label, -torch.ones_like(label))
+        fed = shown.detach().clamp(-32, 32)
+        decoded = self.verbs.decode(seen, *high, point[:, None], label[:, None], fed, torch.ones_like(has))
+        loss, score = self.verbs.loss(*decoded[:3], target, objects.valid, first=True)
+        outcome.loss = outcome.loss + loss
+        outcome.scores["corrected"] = score
+        shown, pointer = self._settle(*decoded, first=True)
+        return shown, pointer, decoded[2], True
