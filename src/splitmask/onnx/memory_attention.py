@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from splitmask.onnx.layers import layer_norm, linear, transposed
 from splitmask.onnx.positions import TEMPERATURE, halves_first, rotary_table, rotate, sine_map
 from splitmask.presets import Preset
 
-Table = tuple[Value, Value]
+CHUNKS = 4
 
 
 def memory_attention(preset: Preset, state: Mapping[str, FloatArray], storage: Storage = "fp32") -> Graph:
@@ -38,12 +39,10 @@ def memory_attention(preset: Preset, state: Mapping[str, FloatArray], storage: S
     start = sine_map(g, c, side) * 0.1 - g.param("no_mem_embed").reshape(1, c)
     x = embed.reshape(0, c, side * side).transpose(0, 2, 1) + start
     for i in range(preset.memory_layers):
-        name = f"memory_attention.layers.{i}"
-        x = _self_attention(x, name, c, table)
-        keys = g.concat((memory.keys(name), pointer.keys(name)), axis=1)
-        x = _cross_attention(x, name, c, table, keys, values)
-        hidden = linear(layer_norm(x, f"{name}.norm3"), f"{name}.linear1").relu()
-        x = x + linear(hidden, f"{name}.linear2")
+        layer = _Layer(f"memory_attention.layers.{i}", c, side * side, table)
+        x = layer.attend_self(x)
+        keys = g.concat((memory.keys(layer.name), pointer.keys(layer.name)), axis=1)
+        x = layer.feed_forward(layer.attend_memory(x, keys, values))
     x = layer_norm(x, "memory_attention.norm").transpose(0, 2, 1).reshape(0, c, side, side)
     g.output("conditioned_embed", x, ("objects", c, side, side))
     return g
@@ -101,23 +100,45 @@ def _turnable(x: Value, name: str, scale: float = 1.0) -> Value:
     return x @ (weight * scale) + g.param(f"{name}.bias", halves_first) * scale
 
 
-def _self_attention(x: Value, name: str, dim: int, table: Table) -> Value:
-    g, normed = x.graph, layer_norm(x, f"{name}.norm1")
-    attn = f"{name}.self_attn"
-    q = g.concat(rotate(_turnable(normed, f"{attn}.q_proj", 1 / math.sqrt(dim)), dim, table), axis=-1)
-    k = g.concat(rotate(_turnable(normed, f"{attn}.k_proj"), dim, table), axis=-1)
-    attended = (q @ k.transpose(0, 2, 1)).softmax() @ normed
-    return x + _projected(attended, attn)
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """One layer over x (1|b, hw, c)."""
 
+    name: str
+    dim: int
+    cells: int  # hw
+    table: tuple[Value, Value]
 
-def _cross_attention(x: Value, name: str, dim: int, table: Table, keys: Value, values: Value) -> Value:
-    g, attn = x.graph, f"{name}.cross_attn_image"
-    normed = layer_norm(x, f"{name}.norm2")
-    turned = rotate(_turnable(normed, f"{attn}.q_proj", 1 / math.sqrt(dim)), dim, table)
-    ones = normed.slice(0, 1, 2) * 0.0 + 1.0
-    q = g.concat((*turned, ones), axis=-1)
-    attended = (q @ keys.transpose(0, 2, 1)).softmax() @ values
-    return x + _projected(attended, attn)
+    def attend_self(self, x: Value) -> Value:
+        normed, name = layer_norm(x, f"{self.name}.norm1"), f"{self.name}.self_attn"
+        q = x.graph.concat(self._queries(normed, name), axis=-1)
+        k = x.graph.concat(rotate(_turnable(normed, f"{name}.k_proj"), self.dim, self.table), axis=-1)
+        return x + _projected(self._attended(q, k, normed), name)
+
+    def attend_memory(self, x: Value, keys: Value, values: Value) -> Value:
+        """keys (b, n, c + 1) with their bias last, values (b, n, cm)."""
+        normed, name = layer_norm(x, f"{self.name}.norm2"), f"{self.name}.cross_attn_image"
+        ones = normed.slice(0, 1, 2) * 0.0 + 1.0
+        q = x.graph.concat((*self._queries(normed, name), ones), axis=-1)
+        return x + _projected(self._attended(q, keys, values), name)
+
+    def feed_forward(self, x: Value) -> Value:
+        hidden = linear(layer_norm(x, f"{self.name}.norm3"), f"{self.name}.linear1").relu()
+        return x + linear(hidden, f"{self.name}.linear2")
+
+    def _queries(self, normed: Value, name: str) -> tuple[Value, Value]:
+        return rotate(_turnable(normed, f"{name}.q_proj", 1 / math.sqrt(self.dim)), self.dim, self.table)
+
+    def _attended(self, q: Value, k: Value, v: Value) -> Value:
+        """q (1|b, hw, d), k (b, n, d), v (b, n, e) → (b, hw, e), the queries in chunks.
+
+        A runtime gives each product of a batch to one thread; with chunks an odd number of objects leaves
+        none idle.
+        """
+        keys, values = (q.graph.op("Unsqueeze", each, np.array([1], np.int64)) for each in (k, v))
+        chunks = q.reshape(0, CHUNKS, self.cells // CHUNKS, -1)
+        attended = (chunks @ keys.transpose(0, 1, 3, 2)).softmax() @ values
+        return attended.reshape(0, self.cells, -1)
 
 
 def _projected(attended: Value, attn: str) -> Value:
