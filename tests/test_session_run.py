@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from fractions import Fraction
@@ -239,6 +241,24 @@ def test_a_stream_goes_on_where_it_was_stopped(engine: ToyEngine) -> None:
         session.add_prompt(RED, 0, SCENE.click("red", 0))
         assert list(run(session.propagate(max_frames=5))) == [0, 1, 2, 3, 4]
         assert list(run(session.propagate(max_frames=3))) == [4, 5, 6]
+
+
+def test_a_camera_that_stalls_does_not_hold_up_clicks(engine: ToyEngine) -> None:
+    camera: queue.Queue[Frame | None] = queue.Queue()
+    for frame in list(stream(SCENE))[:3]:
+        camera.put(frame)
+    with VideoSession(engine, iter(camera.get, None)) as session:
+        session.add_prompt(RED, 0, SCENE.click("red", 0))
+        runner = threading.Thread(target=run, args=(session.propagate(),))
+        runner.start()
+        while session.result(2) is None and runner.is_alive():
+            time.sleep(0.01)
+        session.add_prompt(GREEN, 2, SCENE.click("green", 2))  # the run waits for frame 3
+        assert runner.is_alive()
+        session.stop()
+        camera.put(None)
+        runner.join(timeout=10)
+        assert not runner.is_alive()
 
 
 def test_clicks_while_a_run_is_under_way(session: VideoSession) -> None:

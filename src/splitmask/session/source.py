@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -11,7 +11,7 @@ import numpy as np
 from splitmask.errors import MediaError, PromptError
 from splitmask.types import ByteArray, Frame
 
-STREAM_BUFFER = 2  # frames of a stream that can still be prompted: the one shown and the one before
+STREAM_BUFFER = 3  # frames of a stream at hand: the one shown, the one before, the one that comes
 
 
 @runtime_checkable
@@ -99,6 +99,11 @@ class Reader(Protocol):
         """One frame. Raises PromptError if it does not exist or has passed."""
         ...
 
+    def wait_for(self, index: int) -> None:
+        """Returns once the frame can be had without waiting for a camera. May be called while another
+        thread reads."""
+        ...
+
     def next_in_run(self, index: int, reverse: bool) -> Frame | None:
         """One frame of a run, cheap where it follows the one read last; None past the end.
 
@@ -140,6 +145,9 @@ class ClipReader:
     def at(self, index: int) -> Frame:
         return self._source.frame(index)
 
+    def wait_for(self, index: int) -> None:
+        """A clip is read when it is asked for."""
+
     def next_in_run(self, index: int, reverse: bool) -> Frame | None:
         if self._run is None or self._next != (index, reverse):
             self.close()
@@ -162,11 +170,12 @@ class StreamReader:
 
     def __init__(self, frames: Iterable[Frame]) -> None:
         self._frames = iter(frames)
-        self._held: deque[Frame] = deque(maxlen=STREAM_BUFFER)
+        self._held: tuple[Frame, ...] = ()  # replaced, never changed: read without the lock
+        self._pulling = threading.Lock()
 
     @property
     def size(self) -> tuple[int, int]:
-        if not self._held and self._pull() is None:
+        if self._reach(0) is None:
             raise MediaError("the stream ended before its first frame: check the camera or file")
         return self._held[-1].size
 
@@ -174,23 +183,26 @@ class StreamReader:
     def position(self) -> int | None:
         return self._held[-1].index if self._held else None
 
-    def _pull(self) -> Frame | None:
-        frame = next(self._frames, None)
-        if frame is not None:
-            self._held.append(frame)
-        return frame
-
     def _reach(self, index: int) -> Frame | None:
-        while (not self._held or self._held[-1].index < index) and self._pull() is not None:
-            pass
+        """Reads on to a frame; the first at hand that is not before it."""
+        if not self._has_come(index):
+            with self._pulling:
+                while not self._has_come(index) and (frame := next(self._frames, None)) is not None:
+                    self._held = (*self._held[1 - STREAM_BUFFER :], frame)
         return next((frame for frame in self._held if frame.index >= index), None)
+
+    def _has_come(self, index: int) -> bool:
+        return bool(self._held) and self._held[-1].index >= index
 
     def at(self, index: int) -> Frame:
         frame = self._reach(index)
         if frame is None or frame.index != index:
-            held = ", ".join(str(frame.index) for frame in self._held) or "none"
-            raise PromptError(f"frame {index} of the stream has passed or never came: at hand now: {held}")
+            known = ", ".join(str(frame.index) for frame in self._held) or "none"
+            raise PromptError(f"frame {index} of the stream has passed or never came: at hand now: {known}")
         return frame
+
+    def wait_for(self, index: int) -> None:
+        self._reach(index)
 
     def next_in_run(self, index: int, reverse: bool) -> Frame | None:
         if reverse:
@@ -200,7 +212,7 @@ class StreamReader:
         return self._reach(index)
 
     def close(self) -> None:
-        self._held.clear()
+        self._held = ()
 
 
 def open_reader(source: FrameSource | Iterable[Frame]) -> Reader:

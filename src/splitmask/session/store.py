@@ -25,7 +25,7 @@ from splitmask.masks.rle import Rle
 from splitmask.session.choice import MASK_PROMPT_LOGIT, Output
 from splitmask.types import FloatArray
 
-DEFAULT_CAP = 4 << 30  # bytes of logits
+DEFAULT_CAP = 2 << 30  # bytes of logits: about 95,000 masks of `nano`
 
 _TABLE = """
 CREATE TABLE results (

@@ -231,6 +231,7 @@ class VideoSession:
     ) -> Iterator[FrameResult]:
         frame, given, onward = start, 0, -1 if options.reverse else 1
         while (end is None or (end - frame) * onward > 0) and given != max_frames:
+            self._reader.wait_for(frame)
             with self._lock:
                 if self._run is not token or not self._prompted():
                     return
