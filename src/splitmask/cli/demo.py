@@ -38,20 +38,21 @@ def demo(
     from splitmask.cli.stopping import Stopper
     from splitmask.demo import run as demo_run
     from splitmask.demo.scene import Scene
+    from splitmask.jobs.outputs import prepared
 
-    demo_run.prepare(out, overwrite)
-    runner = common.load_engine(model, engine, threads)
-    scene = Scene()
-    with Stopper() as stopper, frame_progress(common.console()) as progress:
-        drawing = progress.add_task("rendering", total=scene.length)
-        truth = demo_run.render(scene, out / demo_run.CLIP, lambda: progress.advance(drawing))
-        bar = progress.add_task("tracking ", total=scene.length)
+    with prepared(out, demo_run.TARGETS, overwrite):
+        runner = common.load_engine(model, engine, threads)
+        scene = Scene()
+        with Stopper() as stopper, frame_progress(common.console()) as progress:
+            drawing = progress.add_task("rendering", total=scene.length)
+            truth = demo_run.render(scene, out / demo_run.CLIP, lambda: progress.advance(drawing))
+            bar = progress.add_task("tracking ", total=scene.length)
 
-        def tick() -> bool:
-            progress.advance(bar)
-            return not stopper.asked
+            def tick() -> bool:
+                progress.advance(bar)
+                return not stopper.asked
 
-        report = demo_run.run(runner, scene, truth, out, tick)
+            report = demo_run.run(runner, scene, truth, out, tick)
     common.say(runner.description)
     _report(report)
     raise typer.Exit(stopper.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +59,7 @@ def segment(
     scores).
     """
     from splitmask.jobs import segmenting
+    from splitmask.jobs.outputs import prepared
     from splitmask.jobs.script import understand
 
     script = understand(ordered.words(ctx))
@@ -65,16 +67,17 @@ def segment(
     segmenting.check_names(images)
     pictures = (segmenting.read(image, script) for image in images)
     first = next(pictures)  # what is wrong with it is said before a model is loaded
-    for image in images:
-        segmenting.prepare_out(out / image.stem, wanted, overwrite)
-    runner = common.load_engine(model, engine, threads)
-    for picture in chain([first], pictures):
-        start = time.perf_counter()
-        found = segmenting.find(runner, picture, multimask)
-        elapsed = (time.perf_counter() - start) * 1000
-        folder = out / picture.path.stem
-        segmenting.write(runner, picture, found, folder, wanted)
-        _report(picture, found, folder, elapsed)
+    with ExitStack() as stack:
+        for image in images:
+            stack.enter_context(prepared(out / image.stem, segmenting.targets(wanted), overwrite))
+        runner = common.load_engine(model, engine, threads)
+        for picture in chain([first], pictures):
+            start = time.perf_counter()
+            found = segmenting.find(runner, picture, multimask)
+            elapsed = (time.perf_counter() - start) * 1000
+            folder = out / picture.path.stem
+            segmenting.write(runner, picture, found, folder, wanted)
+            _report(picture, found, folder, elapsed)
 
 
 def _report(picture: Picture, found: list[Found], folder: Path, elapsed: float) -> None:

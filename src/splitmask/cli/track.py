@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,25 +82,20 @@ def track(
     from splitmask.jobs import outputs, tracking
     from splitmask.jobs.script import understand
     from splitmask.media import open_clip, parse_range
+    from splitmask.session import VideoSession
 
     window = parse_range(frames)
     script = understand(ordered.words(ctx), prompts, window[0])
     wanted = outputs.exporters(save)
     folder = out / video.stem
-    with open_clip(video, frames=window) as clip:
+    with ExitStack() as stack:
+        clip = stack.enter_context(open_clip(video, frames=window))
         plan = tracking.plan(clip.span(), script, _direction(forward, reverse))
-        outputs.prepare(folder, wanted, overwrite)
-        runner = common.load_engine(model, engine, threads)
-        from splitmask.session import VideoSession
-
-        with VideoSession(runner, clip) as session:
-            tracking.prompt(session, script)
-            run = _Run(session, clip, plan)
-            writing = outputs.Outputs(folder, outputs.clip_info(clip), script.objects, wanted)
-            run.write(writing)
-        for note in clip.notes:
-            common.say(f"note: {note}")
-    run.report(writing)
+        stack.enter_context(outputs.prepared(folder, outputs.targets(wanted), overwrite))
+        session = stack.enter_context(VideoSession(common.load_engine(model, engine, threads), clip))
+        tracking.prompt(session, script)
+        run = _Run(session, clip, plan)
+        run.write(outputs.Outputs(folder, outputs.clip_info(clip), script.objects, wanted))
     raise typer.Exit(run.code)
 
 
@@ -118,7 +114,7 @@ class _Run:
     seconds: float = 0.0
 
     def write(self, outputs: Outputs) -> None:
-        """Tracks and writes until the end or a signal."""
+        """Tracks and writes until the end or a signal, and says what came of it."""
         from splitmask.cli.progress import frame_progress
         from splitmask.cli.stopping import Stopper
         from splitmask.jobs.outputs import save
@@ -138,8 +134,9 @@ class _Run:
             self.code = stopper.code
             self.seconds = time.perf_counter() - start
             save(outputs, self.session, self.clip, complete=not stopper.asked)
+        self._report(outputs)
 
-    def report(self, outputs: Outputs) -> None:
+    def _report(self, outputs: Outputs) -> None:
         done = len(outputs.frames)
         frames = f"{'stopped after ' if self.code else ''}{common.plural(done, 'frame')}"
         size = f"{self.clip.width} × {self.clip.height}"
@@ -151,3 +148,5 @@ class _Run:
             where = f"in {len(scores)} of {common.plural(len(masks), 'frame')}"
             common.say(f"  {info.name}: {where}, mean score {sum(scores) / max(1, len(scores)):.2f}")
         common.say(f"→ {common.shown(outputs.folder)}/")
+        for note in self.clip.notes:
+            typer.echo(f"note: {note}", err=True)

@@ -17,7 +17,7 @@ from splitmask.effects import color_of
 from splitmask.effects.sheet import contact_sheet
 from splitmask.engine import Engine
 from splitmask.eval.metrics import ObjectScore
-from splitmask.export import EXPORTERS, prepare_out_dir
+from splitmask.export import EXPORTERS
 from splitmask.export.video import VideoWriter
 from splitmask.files import replacing, write_bytes
 from splitmask.jobs import outputs, tracking
@@ -29,6 +29,7 @@ from splitmask.session import VideoSession
 CLIP, SHEET = "clip.mp4", "contact-sheet.png"
 
 _EXPORTS = (EXPORTERS["rle_json"], EXPORTERS["overlay_mp4"])
+TARGETS = (CLIP, SHEET, *outputs.targets(_EXPORTS))
 _CELLS, _COLUMNS, _CELL_WIDTH = 12, 4, 320  # of the contact sheet
 
 
@@ -46,12 +47,6 @@ class Report:
     def rate(self) -> float:
         """Frames per second, all objects together."""
         return self.frames / self.seconds
-
-
-def prepare(folder: Path, overwrite: bool) -> None:
-    """Raises OutputError where the demo could not write."""
-    targets = (exporter.target for exporter in _EXPORTS)
-    prepare_out_dir(folder, (*targets, outputs.RESULT, CLIP, SHEET), overwrite)
 
 
 def render(scene: Scene, path: Path, tick: Callable[[], object]) -> Truth:

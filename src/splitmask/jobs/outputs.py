@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,9 +38,26 @@ def exporters(names: str) -> list[Exporter]:
     return [EXPORTERS[name] for name in dict.fromkeys(wanted)]
 
 
-def prepare(folder: Path, wanted: Sequence[Exporter], overwrite: bool) -> None:
-    """Raises OutputError where results could not be written, before anything is computed."""
-    prepare_out_dir(folder, (*(exporter.target for exporter in wanted), RESULT), overwrite)
+def targets(wanted: Sequence[Exporter]) -> list[str]:
+    """What a tracked clip leaves in its folder."""
+    return [*(exporter.target for exporter in wanted), RESULT]
+
+
+@contextmanager
+def prepared(folder: Path, targets: Iterable[str], overwrite: bool) -> Iterator[None]:
+    """Makes the folder before anything is computed; if an error leaves it empty, it goes again.
+
+    Raises OutputError where results could not be written, or would replace earlier ones unasked.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        prepare_out_dir(folder, targets, overwrite)
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for path in made:
+                path.rmdir()
+        raise
 
 
 def remove(target: Path) -> None:

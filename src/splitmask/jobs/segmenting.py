@@ -12,7 +12,7 @@ from PIL import Image
 from splitmask.effects import Layer, color_of, labelled, overlay, rgb
 from splitmask.engine import Engine
 from splitmask.errors import OutputError
-from splitmask.export import ClipInfo, Exporter, prepare_out_dir
+from splitmask.export import ClipInfo, Exporter
 from splitmask.files import write_bytes
 from splitmask.jobs import outputs
 from splitmask.jobs.script import Said, Script
@@ -74,10 +74,9 @@ def exporters(names: str) -> list[Exporter]:
     return found
 
 
-def prepare_out(folder: Path, wanted: Sequence[Exporter], overwrite: bool) -> None:
-    """Raises OutputError where results could not be written, before anything is computed."""
-    targets = (exporter.target for exporter in wanted)
-    prepare_out_dir(folder, (*targets, _OVERLAY, outputs.RESULT), overwrite)
+def targets(wanted: Sequence[Exporter]) -> list[str]:
+    """What `write` makes, in order."""
+    return [*(exporter.target for exporter in wanted), _OVERLAY, outputs.RESULT]
 
 
 def read(path: Path, script: Script) -> Picture:
@@ -108,7 +107,18 @@ def find(engine: Engine, picture: Picture, multimask: bool) -> list[Found]:
 def write(
     engine: Engine, picture: Picture, found: Sequence[Found], folder: Path, wanted: Sequence[Exporter]
 ) -> None:
-    """The exports, overlay.png and result.json. Raises OutputError."""
+    """The exports, overlay.png and result.json, or none of them. Raises OutputError."""
+    try:
+        _write(engine, picture, found, folder, wanted)
+    except BaseException:
+        for target in targets(wanted):
+            outputs.remove(folder / target)
+        raise
+
+
+def _write(
+    engine: Engine, picture: Picture, found: Sequence[Found], folder: Path, wanted: Sequence[Exporter]
+) -> None:
     h, w = picture.image.shape[:2]
     clip = ClipInfo(picture.path.name, h, w, is_still=True)
     objects = [item.info for item in found]
