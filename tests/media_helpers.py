@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import Interpolation
 
 from splitmask.types import ByteArray
 
@@ -17,6 +18,8 @@ BLOCK = 8
 HEIGHT, WIDTH = 64, BITS * BLOCK + 16
 
 H264 = {"preset": "ultrafast", "g": "12", "bf": "3", "x264-params": "b-adapt=0:scenecut=0:threads=1"}
+
+ACCURATE = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
 
 
 def numbered(number: int, height: int = HEIGHT, width: int = WIDTH) -> ByteArray:
@@ -74,7 +77,12 @@ def write_video(
                 stream.height, stream.width = image.shape[:2]
             picture = av.VideoFrame.from_ndarray(
                 np.ascontiguousarray(image), format="rgba" if image.shape[2] == 4 else "rgb24"
-            ).reformat(format=pixels, dst_colorspace=colourspace, dst_color_range=colour_range)
+            ).reformat(
+                format=pixels,
+                dst_colorspace=colourspace,
+                dst_color_range=colour_range,
+                interpolation=ACCURATE,  # FFmpeg's fast way from RGB to deep YUV garbles some columns
+            )
             picture.pts = number if times is None else times[number]
             picture.time_base = Fraction(1, rate if times is None else 1000)
             output.mux(stream.encode(picture))

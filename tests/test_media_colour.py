@@ -46,6 +46,20 @@ def test_untagged_video_is_709_in_high_definition(size: tuple[int, int], matrix:
     assert off(RgbConverter(size, UPRIGHT).rgb(encoded(matrix, 2, size))) <= 3
 
 
+def test_constant_luminance_is_taken_as_the_nearest_matrix() -> None:
+    assert off(RgbConverter((32, 48), UPRIGHT).rgb(encoded(9, 10))) <= 3
+
+
+@pytest.mark.parametrize("width", range(16, 36))
+def test_transparent_pictures_are_whole_to_their_last_column(width: int) -> None:
+    picture = av.VideoFrame(width, 16, "yuva420p")
+    for plane, value in zip(picture.planes, (235, 128, 128, 0), strict=True):
+        padded = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)
+        padded[:] = np.random.default_rng(width).integers(0, 256, padded.shape)
+        padded[:, : plane.width] = value
+    assert RgbConverter((16, width), UPRIGHT).rgb(picture).min() == 255
+
+
 @pytest.mark.parametrize("tag", range(18))
 def test_no_tag_makes_conversion_fail(tag: int) -> None:
     assert RgbConverter((32, 48), UPRIGHT).rgb(encoded(5, tag)).shape == (32, 48, 3)

@@ -82,6 +82,50 @@ def test_a_codec_without_decoder_is_named_as_the_reason(tmp_path: Path) -> None:
         open_clip(path)
 
 
+def box(name: bytes, data: bytes, wide: bool = False) -> bytes:
+    """ISO 14496-12, 4.2: a size of 32 bits, or of 64 behind the name."""
+    if wide:
+        return (1).to_bytes(4, "big") + name + (16 + len(data)).to_bytes(8, "big") + data
+    return (8 + len(data)).to_bytes(4, "big") + name + data
+
+
+TYPE = box(b"ftyp", b"isom\0\0\0\0isommp42")
+BAD_SAMPLES = box(b"trak", box(b"mdia", box(b"minf", box(b"stbl", box(b"stsd", bytes(8) + b"\xff" * 40)))))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (TYPE + box(b"mdat", b"x" * 100, wide=True), "has no index"),
+        (TYPE + b"\0\0\0\3mdat" + b"x" * 50, "has no index"),
+        (TYPE + box(b"moov", random.Random(0).randbytes(300)), "holds no video"),
+        (TYPE + box(b"moov", BAD_SAMPLES), "is a damaged video"),
+    ],
+)
+def test_damaged_mp4s_are_one_line(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "a.mp4").write_bytes(data)
+    with pytest.raises(MediaError, match=rf"a\.mp4 {message}"):
+        open_clip(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.flv"])
+def test_damaged_headers_are_media_errors_or_nothing(tmp_path: Path, name: str) -> None:
+    path = write_numbered(tmp_path / name, 6, container={"movflags": "faststart"} if name == "a.mp4" else {})
+    whole, messages = path.read_bytes(), []
+    for seed in range(30):
+        data, rng = bytearray(whole), random.Random(seed)
+        for _ in range(rng.choice([1, 5, 20])):
+            data[rng.randrange(min(900, len(data)))] = rng.randrange(256)
+        path.write_bytes(data)
+        try:
+            with open_clip(path) as clip:
+                assert [frame.index for frame in clip] == list(range(clip.count()))
+        except MediaError as error:
+            messages.append(str(error))
+    assert messages
+    assert not [message for message in messages if "\n" in message]
+
+
 def test_names_that_look_like_a_protocol_are_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_numbered(tmp_path / "a.mp4", 3).rename(tmp_path / "http:a.mp4")

@@ -88,6 +88,7 @@ def test_damage_at_either_end_has_one_neighbour(tmp_path: Path, nth: int, expect
     with open_clip(path) as clip:
         assert clip.count() == 4
         assert numbers(clip) == expected
+        assert [frame.pts for frame in clip] == [Fraction(index, 25) for index in range(4)]
         assert [number_of(clip.frame(index).image) for index in (3, 2, 1, 0)] == expected[::-1]
 
 

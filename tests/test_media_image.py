@@ -54,6 +54,13 @@ def test_sixteen_bits_are_scaled_by_their_full_range(tmp_path: Path) -> None:
         np.testing.assert_array_equal(image[..., 2], expected)
 
 
+def test_sixteen_bits_are_not_stretched(tmp_path: Path) -> None:
+    values = np.array([[257 * 10, 257 * 20]], np.uint16)
+    for suffix in ("png", "tiff", "pgm"):
+        image = read_image(save(tmp_path / f"a.{suffix}", values))
+        np.testing.assert_array_equal(image[0, :, 1], [10, 20])
+
+
 def test_sixteen_bit_colour_is_within_one(tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 65536, (4, 5, 3)).astype(">u2")
     path = tmp_path / "a.png"
@@ -165,20 +172,22 @@ def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
 
 def test_unreadable_files_say_so(tmp_path: Path) -> None:
     save(tmp_path / "a.png", RGB).chmod(0)
+    (tmp_path / "frames").mkdir(mode=0)
     tmp_path.chmod(0o755)
     code = (
         "import os; from PIL import Image; Image.init()\n"
         "from splitmask.media import open_clip, read_image\n"
         "os.getuid() or os.setuid(65534)\n"  # root may read everything
-        "for read in (open_clip, read_image):\n"
-        "    try: read('a.png')\n"
+        "for read, path in [(open_clip, 'a.png'), (read_image, 'a.png'), (open_clip, 'frames')]:\n"
+        "    try: read(path)\n"
         "    except Exception as error: print(type(error).__name__, error)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    line = "MediaError a.png may not be read (permission denied); change its permissions\n"
-    assert done.stdout == 2 * line, done.stderr
+    lines = [f"MediaError {name} may not be read" for name in ("a.png", "a.png", "frames")]
+    expected = [f"{line} (permission denied); change its permissions" for line in lines]
+    assert done.stdout.splitlines() == expected, done.stderr
 
 
 @pytest.mark.parametrize(

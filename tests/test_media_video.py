@@ -46,6 +46,10 @@ VIDEOS: dict[str, dict[str, Any]] = {
     "refresh.mkv": {"options": INTRA_REFRESH},
     "interlaced.mp4": {"options": {**H264, "x264-params": "tff=1:threads=1"}},
     "hevc.mp4": {"codec": "libx265", "options": X265},
+    "leading.mp4": {
+        "codec": "libx265",
+        "options": {**X265, "x265-params": X265["x265-params"] + ":open-gop=0:radl=2"},
+    },
     "hevc.ts": {"codec": "libx265", "options": X265},
     "vp9.webm": {"codec": "libvpx-vp9", "options": {"g": "12", "cpu-used": "8", "deadline": "realtime"}},
     "vp8.webm": {
@@ -222,7 +226,25 @@ def test_going_backward_decodes_each_group_once(h264: Path, monkeypatch: pytest.
     decoded = count_decoded(monkeypatch)
     with open_clip(h264) as clip:
         assert [frame.index for frame in clip.frames_reversed()] == list(range(COUNT))[::-1]
-    assert len(decoded) <= COUNT + 4 * 8  # some pictures of the next group are on their way at each seek
+    assert len(decoded) <= COUNT + 4  # one to see where each seek led
+    decoded.clear()
+    with open_clip(h264) as clip:
+        monkeypatch.setattr("splitmask.media.video._BACKWARD_BYTES", clip._picture_bytes * 16)  # type: ignore[attr-defined]
+        assert sum(1 for _ in clip.frames_reversed()) == COUNT
+    assert len(decoded) <= COUNT + 4  # groups of 12, though 16 would fit
+
+
+def test_a_cursor_that_stands_near_is_used(h264: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_clip(h264) as clip:
+        early, late = clip.frames(3), clip.frames(27)
+        for frames in (early, late):
+            next(frames)
+        early.close()  # type: ignore[attr-defined]
+        late.close()  # type: ignore[attr-defined]
+        decoded = count_decoded(monkeypatch)
+        for index in (4, 28, 5, 29, 6, 30):
+            assert number_of(clip.frame(index).image) == index
+    assert len(decoded) <= 6 + 4  # what comes with a packet, not a group each time
 
 
 def test_long_groups_are_held_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,3 +297,32 @@ def test_the_end_is_known_once_it_was_reached(tmp_path: Path, monkeypatch: pytes
         assert len(decoded) == COUNT
         with pytest.raises(PromptError, match="frame 40 does not exist"):
             clip.frame(COUNT)
+
+
+def test_pictures_before_their_key_frame_do_not_send_it_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_numbered(folder / "leading.mp4", COUNT, **VIDEOS["leading.mp4"])
+    decoded = count_decoded(monkeypatch)
+    with open_clip(path) as clip:
+        assert number_of(clip.frame(26).image) == 26
+    assert len(decoded) < 20  # less than from the beginning
+
+
+def test_a_key_frame_that_is_none_is_remembered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_numbered(folder / "refresh.mp4", COUNT, **VIDEOS["refresh.mp4"])
+    with open_clip(path) as clip:
+        clip.frame(30)
+        clip.frame(20)
+        decoded = count_decoded(monkeypatch)
+        assert number_of(clip.frame(30).image) == 30
+    assert len(decoded) < 15  # goes on from 20
+
+
+@pytest.mark.parametrize("name", ["raw.h264", "h264.avi", "mpeg4.avi"])
+def test_frames_without_times_follow_the_rate(folder: Path, name: str) -> None:
+    with open_clip(write_numbered(folder / name, COUNT, **VIDEOS[name])) as clip:
+        expected = [Fraction(index) / clip.rate for index in range(COUNT)]
+        assert [frame.pts for frame in clip] == expected
+        assert clip.count() == COUNT
+        assert [frame.pts for frame in clip] == expected

@@ -61,7 +61,7 @@ class Clip(ABC):
 
     @abstractmethod
     def _forward(self, span: range) -> Iterator[Frame]:
-        """Frames of a span that begins inside the clip (and may end beyond it), in order."""
+        """Frames of a span that may end, or even begin, beyond the clip, in order."""
 
     @abstractmethod
     def _backward(self, span: range) -> Iterator[Frame]:
@@ -75,8 +75,6 @@ class Clip(ABC):
         span = self._clamped(start, stop)
         if step < 1:
             raise PromptError(f"step {step} between frames is not possible; it must be 1 or more")
-        if span.start and span.start >= self.count():
-            return iter(())
         return self._forward(span[::step])
 
     def frames_reversed(self, start: int | None = None, stop: int | None = None) -> Iterator[Frame]:

@@ -19,6 +19,9 @@ _KNOWN_MATRICES = frozenset({1, 4, 5, 6, 7, 9})  # to the scaler, which refuses 
 _BT709, _BT601, _BT2020, _BT2020_CONSTANT = 1, 5, 9, 10
 _HDR_TRANSFERS = frozenset({16, 18})  # PQ and HLG
 
+# FFmpeg's fast way from YUVA to RGBA writes garbage into the last columns of some widths.
+_ACCURATE = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
+
 
 class RgbConverter:
     """Keeps FFmpeg's scaler between pictures; setting one up costs more than using it. One thread at a time.
@@ -42,7 +45,7 @@ class RgbConverter:
             height=self._height,
             format="rgba" if alpha else "rgb24",
             src_colorspace=_matrix(picture),
-            interpolation=Interpolation.BILINEAR,
+            interpolation=_ACCURATE if alpha else Interpolation.BILINEAR,
         )
         pixels = cast(ByteArray, scaled.to_ndarray())
         return self._orientation.upright(on_white(pixels) if alpha else pixels)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, dropwhile
 from pathlib import Path
 
 import av
@@ -65,19 +65,18 @@ class VideoFile:
         return None if untimed else picture.pts
 
     def seek(self, time: int) -> bool:
-        """Go to a key frame's packet at or before a time (in the stream's unit); False if it did not work."""
+        """Go to a key frame's packet, as a rule the last at or before a time (in the stream's unit).
+
+        False if there is no way to one. Containers may miss: see where the next picture belongs.
+        """
         try:
             self.container.seek(time, stream=self.stream)
         except av.error.FFmpegError:
             return False
         self.decoder.flush_buffers()
-        packets = self._read()
-        for packet in packets:
-            if packet.is_keyframe and packet.pts is not None:
-                self.packets = chain([packet], packets)
-                self.pictures = self._decoded()
-                return packet.pts <= time
-        return False
+        self.packets = dropwhile(lambda packet: not packet.is_keyframe, self._read())
+        self.pictures = self._decoded()
+        return True
 
     def close(self) -> None:
         self.packets, self.pictures = iter(()), iter(())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from av.video.frame import VideoFrame
 
@@ -42,10 +41,6 @@ class Cursor:
         self._latest: Shown | None = None
         self._unclean: set[int] = set()  # key frames that decoding turned out not to begin at
         self._walk = self._walk_from(0)
-
-    @property
-    def path(self) -> Path:
-        return self._file.path
 
     def at(self, index: int) -> Shown | None:
         """The picture of a frame; None where the clip ends before it."""

@@ -8,8 +8,10 @@ colour, which Pillow reads by its high byte, is at most 1 lower.) Colour profile
 
 from __future__ import annotations
 
+import struct
 import threading
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +41,12 @@ SUFFIXES = frozenset({
 
 _EXIF_ORIENTATION = 0x0112
 _DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I", "F"})
+
+# What Pillow's readers run into when a file is not what its first bytes promise.
+_DAMAGE = (
+    OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, RuntimeError,
+    Warning, struct.error, zlib.error,
+)  # fmt: skip
 
 # Python's warning filters are one for the process: two threads inside catch_warnings would leave them wrong.
 _opening = threading.Lock()
@@ -106,7 +114,7 @@ def open_image(path: Path) -> Iterator[Picture]:
         raise MediaError(f"{path} is too large an image ({_bomb_limit()}); scale it down first") from error
     except (MediaError, PromptError):
         raise
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
+    except _DAMAGE as error:
         raise MediaError(f"{path} is damaged ({_one_line(error)}); copy or export it again") from error
 
 
@@ -116,7 +124,7 @@ def is_image(path: Path) -> bool:
         _identify(path).image.close()
     except Image.DecompressionBombError:
         return True
-    except (OSError, SyntaxError, ValueError):
+    except _DAMAGE:
         return False
     return True
 
@@ -146,7 +154,7 @@ def _orientation(image: Image.Image) -> Orientation:
         return UPRIGHT  # asking would decode the whole picture to look behind it
     try:
         return from_exif(image.getexif().get(_EXIF_ORIENTATION))
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError):
+    except _DAMAGE:
         return UPRIGHT  # damaged metadata does not damage the picture
 
 
