@@ -12,12 +12,14 @@ import pytest
 from onnx import helper
 
 from onnx_helpers import SMALL_PRESETS, redrawn, relative
+from splitmask.engine import padding
 from splitmask.engine.base import Engine
 from splitmask.engine.graphs import FILE, read_graphs
 from splitmask.engine.ort import OrtEngine, choose_providers
 from splitmask.engine.torch import TorchEngine
 from splitmask.errors import ModelError
 from splitmask.onnx.export import export
+from splitmask.presets import PRESETS, Preset
 from splitmask.types import Decoded, Features, Memory, Recollection
 
 Pair = tuple[OrtEngine, TorchEngine]
@@ -104,6 +106,32 @@ def test_objects_of_a_batch_do_not_touch_each_other(pair: Pair) -> None:
     for i, each in enumerate(wanted):
         alone = engine.recall(features, [each]).image_embed
         assert relative(together[i : i + 1], alone) < 1e-5
+
+
+def test_objects_that_are_too_many_for_one_call_are_recalled_in_several(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = pair[0]
+    features = engine.encode(picture())
+    decoded = click(engine, features, 3)
+    ones = np.ones(3, np.float32)
+    wanted = recollections(engine.remember(features, decoded.masks[:, :1], ones, ones), decoded)
+    together = engine.recall(features, wanted).image_embed
+    again = engine.recall(engine.recall(features, wanted), wanted).image_embed
+    monkeypatch.setattr(padding, "SCORES", 1)
+    assert padding.objects_at_once(wanted, engine.preset) == 1
+    np.testing.assert_allclose(engine.recall(features, wanted).image_embed, together, rtol=1e-4, atol=1e-4)
+    alone = engine.recall(engine.recall(features, wanted), wanted).image_embed
+    np.testing.assert_allclose(alone, again, rtol=1e-3, atol=1e-3)
+
+
+def test_how_many_objects_are_recalled_at_once() -> None:
+    def batch(preset: Preset) -> int:
+        memory, pointer = Memory(None), np.zeros(preset.dim, np.float32)
+        return padding.objects_at_once([Recollection(((memory, 0),) * 7, ((pointer, 0.0),) * 16)], preset)
+
+    assert batch(PRESETS["nano"]) == 8
+    assert batch(PRESETS["sam2.1-tiny"]) == 1
 
 
 def track(engine: Engine, frames: int) -> list[Decoded]:

@@ -15,7 +15,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
 from splitmask.engine.base import PolicyConstants
 from splitmask.engine.graphs import TENSORS, GraphInfo, read_graphs
-from splitmask.engine.padding import padded
+from splitmask.engine.padding import objects_at_once, padded
 from splitmask.engine.preprocess import normalised, stretch
 from splitmask.errors import ModelError
 from splitmask.presets import Preset
@@ -90,8 +90,14 @@ class OrtEngine:
         return Features(embed, high_res_0, high_res_1)
 
     def recall(self, features: Features, recollections: Sequence[Recollection]) -> Features:
-        (embed,) = self._run("memory_attention", features.image_embed, *padded(recollections, self.preset))
-        return Features(embed, features.high_res_feats_0, features.high_res_feats_1)
+        size = objects_at_once(recollections, self.preset)
+        embeds = []
+        for start in range(0, len(recollections), size):
+            group = slice(start, start + size)
+            shared = len(features.image_embed) == 1
+            embed = features.image_embed if shared else features.image_embed[group]
+            embeds += self._run("memory_attention", embed, *padded(recollections[group], self.preset))
+        return Features(np.concatenate(embeds), features.high_res_feats_0, features.high_res_feats_1)
 
     def decode(
         self, features: Features, points: FloatArray, labels: FloatArray, mask_input: FloatArray | None = None

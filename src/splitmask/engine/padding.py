@@ -10,6 +10,17 @@ from splitmask.presets import Preset
 from splitmask.types import FloatArray, Recollection
 
 AWAY = -1e4  # added to the scores of what is only padding
+SCORES = 2**26  # bytes of attention scores that a call may hold, if it holds more than one object's
+
+
+def objects_at_once(recollections: Sequence[Recollection], preset: Preset) -> int:
+    """How many objects to recall in one call: a batch saves time only while its scores are near the
+    processor, and one object's may take hundreds of megabytes."""
+    tokens = max(
+        len(each.memories) * preset.memory_grid**2 + len(each.pointers) * (preset.dim // preset.memory_dim)
+        for each in recollections
+    )
+    return max(1, SCORES // (4 * preset.grid**2 * max(1, tokens)))
 
 
 def padded(recollections: Sequence[Recollection], preset: Preset) -> tuple[FloatArray, ...]:
