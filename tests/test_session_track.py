@@ -57,6 +57,20 @@ def test_the_only_prompted_frame_does_not_attend_to_itself(session: VideoSession
     assert engine.count("recall") == before
 
 
+def test_a_prompted_frame_that_a_run_has_passed_is_corrected_from_the_others(
+    session: VideoSession, engine: ToyEngine
+) -> None:
+    session.add_prompt(RED, 0, SCENE.click("red", 0))
+    session.add_prompt(RED, 10, SCENE.click("red", 10))
+    assert engine.count("recall") == 0
+    run(session.propagate())
+    slots: list[list[int]] = []
+    recall = engine.recall
+    engine.recall = lambda f, r: slots.append([s for _, s in r[0].memories]) or recall(f, r)  # type: ignore
+    session.add_prompt(RED, 10, SCENE.click("red", 10))
+    assert slots == [[0, 6, 5, 4, 3, 2, 1]]  # one prompted frame: the other one
+
+
 def fed_by(engine: ToyEngine) -> list[np.ndarray | None]:
     """What each decoding from now on is fed as mask_input."""
     fed: list[np.ndarray | None] = []
