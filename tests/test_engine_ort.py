@@ -177,6 +177,13 @@ def test_threads_share_an_engine(pair: Pair) -> None:
         np.testing.assert_allclose(a.masks, b.masks, rtol=1e-5, atol=1e-5)
 
 
+def test_the_arithmetic_of_the_caller_stays_as_it_is(pair: Pair) -> None:
+    """A runtime may be told to flush denormals; it would do so in the caller's thread too."""
+    engine = OrtEngine(pair[0].folder, threads=1)
+    engine.encode(picture())
+    assert np.float32(1e-39) * np.float32(1) > 0
+
+
 def test_it_says_what_it_is(pair: Pair) -> None:
     engine = pair[0]
     assert engine.description.startswith(f"{engine.preset.name} · onnxruntime ")

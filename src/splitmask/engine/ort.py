@@ -148,8 +148,6 @@ class OrtEngine:
         options = ort.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.log_severity_level = 3
-        # sharp attention leaves denormals in the softmax, which slow what follows several times
-        options.add_session_config_entry("session.set_denormal_as_zero", "1")
         # workers of one graph must not spin while the next one runs
         options.add_session_config_entry("session.force_spinning_stop", "1")
         return options
