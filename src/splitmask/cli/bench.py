@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import tempfile
 from pathlib import Path
@@ -53,9 +52,11 @@ def cpu(
     from splitmask.bench.report import Row, rows
     from splitmask.bench.stages import import_seconds, measure, steps
     from splitmask.cli.progress import frame_progress
+    from splitmask.engine.ort import usable_cores
 
-    runner = common.load_engine(model, "ort", threads)
-    yardstick = Yardstick(Matmul(threads))
+    count = threads or usable_cores()
+    runner = common.load_engine(model, "ort", count)
+    yardstick = Yardstick(Matmul(count))
     with frame_progress(common.console()) as progress:
         bar = progress.add_task("measuring", total=steps(rounds))
         times = measure(runner, yardstick, rounds, lambda: progress.advance(bar))
@@ -63,7 +64,7 @@ def cpu(
     if memory:
         found.append(Row("memory, frame 200 to 5,000", _memory(runner), "MB", target=30))
     found.append(Row("import splitmask", import_seconds(), "s", target=0.3))
-    _print(found, runner, threads, as_json)
+    _print(found, runner, count, as_json)
 
 
 def _memory(engine: Engine) -> float:
@@ -75,16 +76,15 @@ def _memory(engine: Engine) -> float:
         return growth_mb(engine, Path(folder), lambda: progress.advance(bar))
 
 
-def _print(rows: list[Row], engine: Engine, threads: int | None, as_json: bool) -> None:
-    count = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+def _print(rows: list[Row], engine: Engine, threads: int, as_json: bool) -> None:
     if not as_json:
         common.say(
-            f"{engine.description}, {common.plural(count or 1, 'thread')}", "", *(row.line() for row in rows)
+            f"{engine.description}, {common.plural(threads, 'thread')}", "", *(row.line() for row in rows)
         )
         return
     table: list[dict[str, Any]] = [
         {"name": r.name, "value": r.value, "unit": r.unit, "ms": r.ms, "target": r.target, "passed": r.passed}
         for r in rows
     ]
-    about = {"engine": engine.description, "threads": count, "machine": platform.machine(), "rows": table}
+    about = {"engine": engine.description, "threads": threads, "machine": platform.machine(), "rows": table}
     common.say(json.dumps(about, indent=2))

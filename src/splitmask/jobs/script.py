@@ -90,7 +90,7 @@ class _Reader:
                 self._prompt(flag, value)
                 self._unused = None
         if self._unused:
-            raise PromptError(f"{self._unused}: no prompt follows it; add --point, --box or --mask after it")
+            raise PromptError(f"{self._unused}: no prompt follows it; put it before its --point, --box or --mask")
 
     def _prompt(self, flag: str, value: str) -> None:
         if self._object is None:
