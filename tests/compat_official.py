@@ -18,7 +18,9 @@ from PIL import Image
 from torch import nn
 
 from splitmask.compat.sam2 import SAM2AutomaticMaskGenerator
+from splitmask.compat.sam2.amg import rle_to_mask
 from splitmask.compat.sam2.base import SAM2Base
+from splitmask.masks.rle import counts_to_runs
 from splitmask.presets import TEST_HIERA, HieraParams, Preset
 
 needs_official = [
@@ -142,16 +144,19 @@ def build_video(preset: Preset, extra: tuple[str, ...] = (), **kwargs: Any) -> A
     return predictor
 
 
-def redraw(model: nn.Module, seed: int) -> dict[str, torch.Tensor]:
+def redraw(model: nn.Module, seed: int, presence: float = 0.0) -> dict[str, torch.Tensor]:
     """New values for every parameter, scaled so that signals keep their size and no part is negligible.
 
     An initialised model hides defects: layer scales of 1e-6, embeddings near zero, masks of one sign.
+    presence: is added to the presence logit, so that objects come and go.
     """
     generator = torch.Generator().manual_seed(seed)
-    return {
+    state = {
         key: _drawn(key, torch.randn(value.shape, generator=generator))
         for key, value in model.state_dict().items()
     }
+    state["sam_mask_decoder.pred_obj_score_head.layers.2.bias"] += presence
+    return state
 
 
 def _drawn(key: str, noise: torch.Tensor) -> torch.Tensor:
@@ -182,6 +187,30 @@ def picture(height: int = 90, width: int = 120, seed: int = 0) -> np.ndarray:
     return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
 
 
+class Float32Torch:
+    """torch, but for the half precision that the official video predictor keeps memories in."""
+
+    bfloat16 = torch.float32
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+
+def write_video(folder: Path, frames: int, size: tuple[int, int] = (90, 120)) -> Path:
+    """JPEG frames of a view that wanders over a picture, with three that show something else."""
+    height, width = size
+    scene = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 60, 3), dtype=np.uint8))
+    scene = scene.resize((width + 10 * frames, height + 60), Image.Resampling.BICUBIC)
+    folder.mkdir(exist_ok=True)
+    for i in range(frames):
+        top = int(20 + 15 * np.sin(i / 3))
+        frame = scene.crop((i * 10, top, i * 10 + width, top + height))
+        if i in (8, 9, 15):
+            frame = Image.new("RGB", (width, height), (200, 10 * i, 30))
+        frame.save(folder / f"{i:05d}.jpg", quality=95)
+    return folder
+
+
 def components() -> tuple[Any, str, Any]:
     """For monkeypatch.setattr: what the official code has only with its CUDA extension, by scipy."""
     prepare_torchvision()
@@ -197,12 +226,24 @@ def components() -> tuple[Any, str, Any]:
 
 
 def generators(models: tuple[Any, SAM2Base], monkeypatch: pytest.MonkeyPatch, case: dict[str, Any]) -> Any:
-    """The official mask generator and ours; thresholds low enough for what redrawn weights are sure of."""
+    """The official mask generator and ours, with thresholds at which redrawn weights find many small masks."""
     import sam2.automatic_mask_generator as module
 
     monkeypatch.setattr(*components())
-    monkeypatch.setattr(module, "batched_nms", lambda boxes, scores, _, iou_threshold: _nms(boxes, scores, iou_threshold))
-    settings = {"points_per_side": 5, "pred_iou_thresh": 0.45, "stability_score_thresh": 0.6, **case}
+    monkeypatch.setattr(
+        module, "batched_nms", lambda boxes, scores, _, iou_threshold: _nms(boxes, scores, iou_threshold)
+    )
+    thresholds = {"pred_iou_thresh": 0.3, "stability_score_thresh": 0.2, "mask_threshold": 8.0}
+    settings = {"points_per_side": 5, **thresholds, **case}
     reference = module.SAM2AutomaticMaskGenerator(models[0], **settings)
     reference.predictor._bb_feat_sizes = [(32, 32), (16, 16), (8, 8)]
     return reference, SAM2AutomaticMaskGenerator(models[1], **settings)
+
+
+def segmentation(value: Any) -> np.ndarray:
+    """(H, W) bool of any output mode."""
+    if isinstance(value, np.ndarray):
+        assert value.dtype == np.bool_
+        return value
+    counts = counts_to_runs(value["counts"]) if isinstance(value["counts"], str) else value["counts"]
+    return rle_to_mask({"size": value["size"], "counts": counts})

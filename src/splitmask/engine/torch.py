@@ -148,7 +148,13 @@ class TorchEngine:
         self, features: Features, mask_logits: FloatArray, binarize: FloatArray, presence: FloatArray
     ) -> list[Memory]:
         arrays = (mask_logits, binarize, presence.reshape(-1, 1))
-        maps = self.model.remember(features.image_embed, *(self._tensor(a) for a in arrays))
+        return self.remember_tensors(features, *(self._tensor(a) for a in arrays))
+
+    def remember_tensors(
+        self, features: Features, mask_logits: Tensor, binarize: Tensor, presence: Tensor
+    ) -> list[Memory]:
+        """`remember` on tensors of this device; presence (b, 1)."""
+        maps = self.model.remember(features.image_embed, mask_logits, binarize, presence)
         return [Memory(each) for each in maps]
 
     @torch.inference_mode()

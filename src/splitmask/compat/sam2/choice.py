@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from splitmask.compat.sam2.base import SAM2Base
+from splitmask.session.choice import NO_OBJECT_LOGIT
 
 
 def stability(logits: Tensor, delta: float) -> Tensor:
@@ -30,3 +31,25 @@ def choose_masks(
         tokens = torch.where(stable >= model.dynamic_multimask_stability_thresh, tokens, best)
     rows = torch.arange(b, device=masks.device)
     return masks[rows, tokens][:, None], ious[rows, tokens][:, None], tokens[:, None]
+
+
+def choose_for_video(
+    model: SAM2Base, decoded: tuple[Tensor, Tensor, Tensor, Tensor], points: int, is_first: bool
+) -> tuple[Tensor, Tensor]:
+    """What `decode_tensors` gives of b objects → logits (b, 1, M, M) float32 and pointers (b, c).
+
+    points: prompts of each, box corners counted; is_first: the frame is prompted before any run. Where
+    presence says that there is no object, both are replaced by what stands for its absence.
+    """
+    masks, ious, presence, pointers = decoded
+    rows = torch.arange(len(masks), device=masks.device)
+    few = model.multimask_min_pt_num <= points <= model.multimask_max_pt_num
+    if model.multimask_output_in_sam and (is_first or model.multimask_output_for_tracking) and few:
+        best = ious[:, 1:].argmax(dim=1) + 1
+        logits = masks[rows, best][:, None]
+        pointer = pointers[rows, best if model.use_multimask_token_for_obj_ptr else 0]
+    else:
+        logits, pointer = choose_masks(model, masks, ious, False)[0], pointers[:, 0]
+    present = presence > 0
+    logits = torch.where(present[:, :, None, None], logits.float(), NO_OBJECT_LOGIT)
+    return logits, torch.where(present, pointer, model.no_obj_ptr.to(pointer.dtype))
