@@ -30,7 +30,7 @@ class Bottleneck(nn.Module):
         self.conv = conv_norm(mid, mid)
         self.expand = conv_norm(mid, channels, kernel=1)
         # starts as the identity, so that depth costs nothing early in training
-        nn.init.zeros_(self.expand[1].weight)
+        nn.init.zeros_(self.expand.get_parameter("1.weight"))
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.conv(F.relu(self.reduce(x))))

@@ -23,7 +23,7 @@ class Neck(nn.Module):
         self.top_down = top_down
         self.convs = nn.ModuleList(nn.Sequential() for _ in channels)
         for holder, c in zip(self.convs, reversed(channels), strict=True):
-            holder.add_module("conv", nn.Conv2d(c, dim, kernel_size=1))  # type: ignore[operator]
+            holder.add_module("conv", nn.Conv2d(c, dim, kernel_size=1))
 
     def lateral(self, level: int) -> nn.Conv2d:
         conv = self.convs[len(self.convs) - 1 - level].get_submodule("conv")

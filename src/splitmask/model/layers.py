@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +32,7 @@ class Mlp(nn.Module):
     ) -> None:
         super().__init__()
         widths = [dim, *[hidden] * (depth - 1), out]
-        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(widths))
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:

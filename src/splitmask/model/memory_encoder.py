@@ -41,7 +41,7 @@ class CXBlock(nn.Module):
         self.gamma = nn.Parameter(torch.full((dim,), 1e-6))
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.norm(self.dwconv(x)).permute(0, 2, 3, 1)
+        y: Tensor = self.norm(self.dwconv(x)).permute(0, 2, 3, 1)
         y = self.gamma * self.pwconv2(F.gelu(self.pwconv1(y)))
         return x + y.permute(0, 3, 1, 2)
 

@@ -35,10 +35,10 @@ class PromptEncoder(nn.Module):
         labels = torch.cat((labels, torch.zeros_like(labels[:, :1]) - 1.0), dim=1)
         # arithmetic in place of `where`: the web runtime has no boolean kernels for it
         none = (labels == -1).to(coords.dtype)[..., None]
-        encoded = self.pe_layer((coords + 0.5) / self.image_size) * (1 - none)
+        encoded: Tensor = self.pe_layer((coords + 0.5) / self.image_size) * (1 - none)
         encoded = encoded + none * self.not_a_point_embed.weight
-        for label, embedding in enumerate(self.point_embeddings):
-            encoded = encoded + (labels == label).to(coords.dtype)[..., None] * embedding.weight
+        for label, embedding in enumerate(self.point_embeddings.parameters()):
+            encoded = encoded + (labels == label).to(coords.dtype)[..., None] * embedding
         return encoded
 
     def mask(self, mask: Tensor, has_mask: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from splitmask.presets import Preset
 class Sam2(nn.Module):
     position: Tensor
     memory_position: Tensor
+    no_obj_embed_spatial: Tensor | None
 
     def __init__(self, preset: Preset) -> None:
         super().__init__()
@@ -98,7 +99,7 @@ class Sam2(nn.Module):
     def memory_tokens(self, memory: Tensor, memory_tpos: Tensor) -> tuple[Tensor, Tensor]:
         """memory (b, r, cm, h', w'), memory_tpos (b, r, slots) one-hot → tokens and their positions,
         both (b, r·h'·w', cm)."""
-        b, r, cm = memory.shape[:3]
+        b, _, cm = memory.shape[:3]
         tokens = memory.flatten(3).transpose(2, 3)
         # slot 0 is a prompted frame, slot k the k-th latest other; checkpoints keep slot 0 last
         table = self.maskmem_tpos_enc.reshape(-1, cm)
@@ -143,7 +144,7 @@ class Sam2(nn.Module):
             )
             bias = torch.cat(parts, dim=1)[:, None, None, :]
         x = (image_embed - self._no_mem()).flatten(2).transpose(1, 2)
-        out = self.memory_attention(
+        out: Tensor = self.memory_attention(
             x.expand(b, -1, -1),
             self.position.flatten(1).transpose(0, 1)[None],
             torch.cat((tokens, pointer_tokens), dim=1),
