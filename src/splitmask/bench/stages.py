@@ -59,52 +59,62 @@ class Times:
 
 def steps(rounds: int) -> int:
     """How often `measure` ticks."""
-    return 2 * rounds + _WARM_UP
+    return _WARM_UP + rounds
 
 
 def measure(engine: Engine, yardstick: Yardstick, rounds: int, tick: Tick) -> Times:
-    """Every stage `rounds` times, in turn with the yardstick."""
+    """Every stage `rounds` times, all of them in every round and the yardstick between them."""
     times = Times()
     shots = list(Scene(WIDTH, HEIGHT, length=_WARM_UP + rounds).shots())
-    yardstick.warm_up()
-    _image(engine, yardstick, shots[0], times, rounds, tick)
-    with tempfile.TemporaryDirectory() as folder:
-        _video(engine, yardstick, shots, Path(folder), times, tick)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        subjects = _Subjects.of(engine, shots, Path(folder), stack)
+        yardstick.warm_up()
+        for shot in shots[:_WARM_UP]:
+            subjects.session.set_image(shot.image)
+            _ = next(subjects.one), next(subjects.many)
+            tick()
+        for shot in shots[_WARM_UP:]:
+            subjects.round(yardstick, times, shot)
+            tick()
     return times
 
 
-def _image(engine: Engine, yardstick: Yardstick, shot: Shot, times: Times, rounds: int, tick: Tick) -> None:
-    session = ImageSession(engine)
-    session.set_image(shot.image)
-    click = _click(WIDTH // 3, HEIGHT // 3)
-    session.predict(click)
-    for _ in range(rounds):
-        yardstick.sample(times.encode, lambda: engine.encode(shot.image))
-        yardstick.sample(times.click, lambda: session.predict(click), repeats=4)
-        tick()
+@dataclass(frozen=True, slots=True)
+class _Subjects:
+    """Everything that is measured, ready to go on."""
 
+    session: ImageSession
+    click: Prompt
+    one: Iterator[list[rle.Rle]]  # a clip with one object
+    many: Iterator[list[rle.Rle]]  # the same with _OBJECTS
+    png: Writer
+    overlay: Writer
 
-def _video(
-    engine: Engine, yardstick: Yardstick, shots: list[Shot], folder: Path, times: Times, tick: Tick
-) -> None:
-    _write(folder / _CLIP, shots)
-    clicks = [_click(*click_on(shots[0].labels == key)) for key in (BALLOON, BALL)]
-    clicks.append(_click(WIDTH // 2, HEIGHT // 2))  # the tree
-    with ExitStack() as stack:
-        one = _tracked(engine, folder / _CLIP, clicks[:1], stack)
-        many = _tracked(engine, folder / _CLIP, clicks, stack)
-        png, overlay = _writer("png", folder, stack), _writer("overlay_mp4", folder, stack)
-        for shot in shots:
-            if shot.index < _WARM_UP:
-                _ = next(one), next(many)
-            else:
-                frame = Frame(shot.index, shot.image, Fraction(shot.index, _RATE))
-                masks = {1: shot.labels > 0}
-                yardstick.sample(times.frame, partial(next, one))
-                yardstick.sample(times.frame_many, partial(next, many))
-                yardstick.sample(times.png, partial(png.add, frame, masks))
-                yardstick.sample(times.overlay, partial(overlay.add, frame, masks))
-            tick()
+    @classmethod
+    def of(cls, engine: Engine, shots: Sequence[Shot], folder: Path, stack: ExitStack) -> _Subjects:
+        path = folder / _CLIP
+        _write(path, shots)
+        clicks = [_click(*click_on(shots[0].labels == key)) for key in (BALLOON, BALL)]
+        clicks.append(_click(WIDTH // 2, HEIGHT // 2))  # the tree
+        return cls(
+            ImageSession(engine),
+            clicks[0],
+            _tracked(engine, path, clicks[:1], stack),
+            _tracked(engine, path, clicks, stack),
+            _writer("png", folder, stack),
+            _writer("overlay_mp4", folder, stack),
+        )
+
+    def round(self, yardstick: Yardstick, times: Times, shot: Shot) -> None:
+        """One sample of each."""
+        frame = Frame(shot.index, shot.image, Fraction(shot.index, _RATE))
+        masks = {1: shot.labels > 0}
+        yardstick.sample(times.encode, partial(self.session.set_image, shot.image))
+        yardstick.sample(times.click, partial(self.session.predict, self.click), repeats=4)
+        yardstick.sample(times.frame, partial(next, self.one))
+        yardstick.sample(times.frame_many, partial(next, self.many))
+        yardstick.sample(times.png, partial(self.png.add, frame, masks))
+        yardstick.sample(times.overlay, partial(self.overlay.add, frame, masks))
 
 
 def _tracked(

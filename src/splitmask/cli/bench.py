@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from splitmask.engine import Engine
 
 _EXAMPLES = common.examples("splitmask bench cpu", "splitmask bench cpu --threads 2 --memory --json")
+_BUSY = 0.5  # cores in use before anything is measured
 
 
 def register(app: typer.Typer) -> None:
@@ -55,6 +57,7 @@ def cpu(
     from splitmask.engine.ort import usable_cores
 
     count = threads or usable_cores()
+    _warn_if_busy()
     runner = common.load_engine(model, "ort", count)
     yardstick = Yardstick(Matmul(count))
     with frame_progress(common.console()) as progress:
@@ -65,6 +68,12 @@ def cpu(
         found.append(Row("memory, frame 200 to 5,000", _memory(runner), "MB", target=30))
     found.append(Row("import splitmask", import_seconds(), "s", target=0.3))
     _print(found, runner, count, as_json)
+
+
+def _warn_if_busy() -> None:
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if busy > _BUSY:
+        typer.echo(f"note: other programs keep {busy:.1f} cores busy: times will come out too long", err=True)
 
 
 def _memory(engine: Engine) -> float:
