@@ -37,7 +37,7 @@ class Check:
 
     def __init__(self, corpus: Corpus, model: Sam2, batch: int = 32, stride: int = 3) -> None:
         self.corpus, self.model, self.batch, self.stride = corpus, model, batch, stride
-        self.rollout = Rollout(model, Verbs.of(model, compiled=False))
+        self.rollout = Rollout(model, Verbs.of(model, "none"))
 
     def _scene(self, samples: npt.NDArray[np.int64], count: int) -> tuple[Tensor, Objects]:
         images, labels = draw(self.corpus, _whole(self.corpus, samples), self.model.preset.image_size)

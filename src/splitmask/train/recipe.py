@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from splitmask.errors import DataError
+from splitmask.train.rollout import Compile
 from splitmask.train.scenes import SceneParams
 
 
@@ -43,7 +44,7 @@ class Recipe:
     accumulate: int = 1
     least_cells: int = 16  # smallest object, in cells of 4×4 pixels
     seed: int = 0
-    compile: bool = True
+    compile: Compile = "all"
     save_minutes: float = 3.0
     eval_minutes: float = 4.0
 

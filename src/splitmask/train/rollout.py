@@ -20,6 +20,8 @@ from splitmask.train.losses import decode_loss
 from splitmask.train.targets import Objects, boxes, click
 
 Start = Literal["point", "box", "mask"]
+# How much goes through torch.compile: `encode` takes one minute and brings most, `all` takes four.
+Compile = Literal["none", "encode", "all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,12 @@ class Verbs:
     click: Callable[..., tuple[Tensor, Tensor]] = click
 
     @classmethod
-    def of(cls, model: Sam2, compiled: bool) -> Verbs:
-        if not compiled:
-            return cls(model.encode, model.decode, model.remember, model.recall)
+    def of(cls, model: Sam2, compiled: Compile) -> Verbs:
+        encode = model.encode if compiled == "none" else torch.compile(model.encode)
+        if compiled != "all":
+            return cls(encode, model.decode, model.remember, model.recall)
         return cls(
-            torch.compile(model.encode),
+            encode,
             _compiled(model.decode, varying=(3, 4)),  # points and labels
             # a few large operations each: compiling them costs more than it saves
             model.remember,

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from splitmask.errors import DataError, ModelError
-from splitmask.model.weights import save_model
+from splitmask.model.weights import load_model, save_model
 from splitmask.train.check import Check
 from splitmask.train.corpus import Corpus, pack
 from splitmask.train.readers import Problems
@@ -76,11 +76,14 @@ def train(
 
 
 def _start_weights(path: Path) -> dict[str, Tensor]:
+    """The averaged weights of a training checkpoint, or the weights of any file that `load_model` reads."""
+    if path.suffix != ".pt":
+        return dict(load_model(path).state_dict())
     try:
         state = torch.load(path, map_location="cpu", weights_only=False)
-        return {**state["model"], **state["average"]}
+        return {**state["model"], **state["average"]} if "average" in state else state["model"]
     except (OSError, KeyError, RuntimeError, EOFError) as error:
-        raise ModelError(f"{path} is not a checkpoint of `splitmask train`: {error}") from error
+        raise ModelError(f"{path} is not a checkpoint to start from: {error}") from error
 
 
 def _loop(trainer: Trainer, held_out: Corpus | None, say: Say) -> None:
@@ -100,6 +103,7 @@ def _loop(trainer: Trainer, held_out: Corpus | None, say: Say) -> None:
             said, images = time.perf_counter(), trainer.images
         if main and now - saved > 60 * recipe.save_minutes:
             trainer.save()
+            export_average(trainer)
             saved = time.perf_counter()
         if main and held_out is not None and now - checked > 60 * recipe.eval_minutes:
             say(check_line(trainer, held_out))

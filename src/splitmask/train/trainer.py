@@ -90,8 +90,8 @@ class Trainer:
         groups = parameter_groups(self.model, recipe.weight_decay)
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98), fused=fused)
         self.rollout = Rollout(self.model, Verbs.of(self.model, recipe.compile))
-        self._draw = torch.compile(draw) if recipe.compile else draw
-        self._degrade = torch.compile(degrade) if recipe.compile else degrade
+        self._draw = torch.compile(draw) if recipe.compile == "all" else draw
+        self._degrade = torch.compile(degrade) if recipe.compile == "all" else degrade
         weights = sample_weights(corpus, recipe.weights)
         self.samplers = [SceneSampler(corpus, weights, p.scene, self.rng) for p in recipe.phases]
         self.chances = np.array([p.share for p in recipe.phases]) / sum(p.share for p in recipe.phases)
