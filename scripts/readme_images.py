@@ -25,7 +25,7 @@ from splitmask.types import ByteArray
 
 WIDTH = 560
 QUALITY = 62
-STILL = 10  # frames for which the clicks stay in view
+HOLD = 1200  # milliseconds for which the first frame, with the clicks on it, stays in view
 
 
 def main() -> int:
@@ -38,15 +38,9 @@ def main() -> int:
         report = run(load("nano"), scene, truth, folder, lambda: True)
         pictures = [_small(picture) for picture in _pictures(folder)]
     first, *rest = pictures
-    first.save(
-        target,
-        save_all=True,
-        append_images=rest,
-        duration=round(1000 / scene.fps),
-        loop=0,
-        quality=QUALITY,
-        method=6,
-    )
+    durations = [HOLD, *[round(1000 / scene.fps)] * len(rest)]
+    how = {"quality": QUALITY, "method": 6, "loop": 0, "duration": durations}
+    first.save(target, save_all=True, append_images=rest, **how)
     scores = ", ".join(f"{name} {score.jf:.3f}" for name, score in report.scores.items())
     print(f"{target}: {target.stat().st_size / 1e3:.0f} kB; J&F {scores}")
     return 0
@@ -63,7 +57,7 @@ def _pictures(folder: Path) -> Iterator[ByteArray]:
                 if info.id in masks
             ]
             picture = labelled(frame.image, layers)
-            yield _clicks(picture, result) if frame.index < STILL else picture
+            yield picture if frame.index else _clicks(picture, result)
 
 
 def _clicks(picture: ByteArray, result: Result) -> ByteArray:
