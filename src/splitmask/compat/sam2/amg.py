@@ -60,7 +60,7 @@ def crop_boxes(size: tuple[int, int], layers: int, overlap_ratio: float) -> list
     for layer in range(1, layers + 1):
         n = 2**layer
         overlap = int(overlap_ratio * min(h, w) * (2 / n))
-        crop_w, crop_h = (int(math.ceil((overlap * (n - 1) + length) / n)) for length in (w, h))
+        crop_w, crop_h = (math.ceil((overlap * (n - 1) + length) / n) for length in (w, h))
         xs, ys = ([(side - overlap) * i for i in range(n)] for side in (crop_w, crop_h))
         crops += [((x, y, min(x + crop_w, w), min(y + crop_h, h)), layer) for x, y in product(xs, ys)]
     return crops

@@ -120,10 +120,8 @@ class SAM2AutomaticMaskGenerator:
     def _process_crop(self, image: Image, crop: amg.Box, layer: int, size: tuple[int, int]) -> amg.Candidates:
         x0, y0, x1, y1 = crop
         self.predictor.set_image(image[y0:y1, x0:x1])
-        points = torch.as_tensor(
-            self.point_grids[layer] * np.array([x1 - x0, y1 - y0]), dtype=torch.float32
-        )
-        batches = points.split(self.points_per_batch)
+        points = torch.as_tensor(self.point_grids[layer] * np.array([x1 - x0, y1 - y0]), dtype=torch.float32)
+        batches = torch.split(points, self.points_per_batch)
         found = amg.Candidates.join([self._process_batch(batch, crop, size) for batch in batches])
         self.predictor.reset_predictor()
         found = found.take(amg.suppress(found.boxes, found.ious, self.box_nms_thresh))
@@ -139,9 +137,8 @@ class SAM2AutomaticMaskGenerator:
             low_res, ious, points = low_res[keep], ious[keep], points[keep]
         # only what the model is sure of is enlarged, a part at a time
         side = max(1, self.points_per_batch)
-        cut = [self._cut(*part, crop, size) for part in zip(
-            low_res.split(side), ious.split(side), points.split(side), strict=True
-        )]
+        parts = zip(*(torch.split(x, side) for x in (low_res, ious, points)), strict=True)
+        cut = [self._cut(logits, scores, clicks, crop, size) for logits, scores, clicks in parts]
         return amg.Candidates.join(cut)
 
     def _decode(self, points: Tensor, hw: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
@@ -151,8 +148,8 @@ class SAM2AutomaticMaskGenerator:
         low_res, ious = low_res.flatten(0, 1), ious.flatten(0, 1)
         if self.use_m2m:
             parts = zip(
-                points.split(self.points_per_batch),
-                low_res.clamp(-32.0, 32.0).split(self.points_per_batch),
+                torch.split(points, self.points_per_batch),
+                torch.split(low_res.clamp(-32.0, 32.0), self.points_per_batch),
                 strict=True,
             )
             refined = [self._decode_clicks(p, hw, logits[:, None], False) for p, logits in parts]
@@ -182,8 +179,9 @@ class SAM2AutomaticMaskGenerator:
         if self.stability_score_thresh > 0:
             keep &= stability >= self.stability_score_thresh
         rles = amg.run_lengths(amg.uncrop(masks[keep], crop, size))
-        kept = (x[keep].cpu() for x in (boxes, ious, stability, points.to(keep.device)))
-        return amg.Candidates(rles, *kept, torch.tensor(crop).expand(len(rles), 4))
+        crops = torch.tensor(crop, device=keep.device).expand(len(boxes), 4)
+        kept = (x[keep].cpu() for x in (boxes, ious, stability, points.to(keep.device), crops))
+        return amg.Candidates(rles, *kept)
 
 
 def _to_xywh(box: Tensor) -> list[float]:

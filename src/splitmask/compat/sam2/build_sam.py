@@ -102,7 +102,8 @@ def _hub_file(model_id: str) -> tuple[str, Path]:
         from huggingface_hub import hf_hub_download
     except ImportError:
         raise ModelError(
-            f"cannot fetch {model_id}: `pip install huggingface_hub`, or give a folder with {preset.checkpoint}"
+            f"cannot fetch {model_id}: `pip install huggingface_hub`, "
+            f"or give a folder with {preset.checkpoint}"
         ) from None
     return preset.name, Path(hf_hub_download(repo_id=model_id, filename=preset.checkpoint))
 

@@ -44,12 +44,12 @@ def _largest_around(labels: Tensor) -> Tensor:
 
 
 def fill_holes(logits: Tensor, max_area: float, level: float, value: float) -> Tensor:
-    """logits (n, 1, h, w): regions at or below `level`, no larger than `max_area` pixels, become `value`."""
+    """logits (n, 1, h, w): regions at or below `level` of at most `max_area` pixels: `value`."""
     areas = region_areas(logits <= level)
     return torch.where((areas > 0) & (areas <= max_area), logits.new_tensor(value), logits)
 
 
 def drop_islands(logits: Tensor, like: Tensor, max_area: float, level: float, value: float) -> Tensor:
-    """Where `like` (n, 1, h, w) has a region above `level`, no larger than `max_area`, logits become `value`."""
+    """Where `like` (n, 1, h, w) has a region above `level` of at most `max_area` pixels: `value`."""
     areas = region_areas(like > level)
     return torch.where((areas > 0) & (areas <= max_area), logits.new_tensor(value), logits)

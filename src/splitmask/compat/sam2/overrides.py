@@ -57,4 +57,4 @@ def _value(override: str, text: str) -> Any:
     try:
         return json.loads(text.lower())
     except json.JSONDecodeError:
-        raise ModelError(f"cannot read the override {override!r}: give model.NAME=NUMBER|true|false") from None
+        raise ModelError(f"cannot read {override!r}: give model.NAME=NUMBER, true or false") from None

@@ -123,11 +123,12 @@ class SAM2ImagePredictor:
             raise AssertionError("This function should only be used when in batched mode")
         results = []
         for i in range(len(self._features)):
-            prompts = (
+            coords, labels, box, mask = (
                 None if each is None else each[i]
                 for each in (point_coords_batch, point_labels_batch, box_batch, mask_input_batch)
             )
-            results.append(self._predict_one(*prompts, multimask_output, return_logits, normalize_coords, i))
+            how = (multimask_output, return_logits, normalize_coords, i)
+            results.append(self._predict_one(coords, labels, box, mask, *how))
         masks, scores, logits = ([result[k] for result in results] for k in range(3))
         return masks, scores, logits
 
@@ -204,7 +205,7 @@ class SAM2ImagePredictor:
         self._check_is_set()
         if boxes is not None:
             corners = boxes.reshape(-1, 2, 2)
-            corner_labels = torch.tensor([[2, 3]], dtype=torch.int, device=boxes.device).repeat(len(corners), 1)
+            corner_labels = torch.tensor((2, 3), dtype=torch.int, device=boxes.device).expand(len(corners), 2)
             if point_coords is not None and point_labels is not None:
                 point_coords = torch.cat((corners, point_coords), dim=1)
                 point_labels = torch.cat((corner_labels, point_labels), dim=1)

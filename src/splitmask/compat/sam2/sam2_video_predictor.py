@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -124,7 +124,8 @@ class SAM2VideoPredictor(SAM2Base):
                 tracker.commit(track)
                 if not track.cond:
                     raise RuntimeError(
-                        f"No input points or masks are provided for object id {obj_id}; please add inputs first."
+                        f"No input points or masks are provided for object id {obj_id}; "
+                        "please add inputs first."
                     )
 
     def propagate_in_video(
@@ -174,7 +175,7 @@ class SAM2VideoPredictor(SAM2Base):
         with state.lock:
             track = state.objects.setdefault(obj_id, ObjectState())
             for each in (track.points, track.masks, track.pending_cond, track.pending_non_cond):
-                each.pop(frame_idx, None)  # type: ignore[attr-defined]
+                each.pop(frame_idx, None)
             output = track.cond.pop(frame_idx, None)
             if output is not None:
                 track.non_cond[frame_idx] = output

@@ -125,9 +125,7 @@ class Tracker:
         area = self.model.fill_hole_area
         return fill_holes(logits, area, 0.0, _FILLED_HOLE) if area > 0 else logits
 
-    def _output(
-        self, logits: Tensor, pointer: Tensor, presence: float, memory: Memory | None
-    ) -> FrameOutput:
+    def _output(self, logits: Tensor, pointer: Tensor, presence: float, memory: Memory | None) -> FrameOutput:
         numbers: FloatArray = pointer[0].detach().float().cpu().numpy()
         # a memory that is made at once is that of a run; those of prompts wait until the next one begins
         return self.state.keep(logits, numbers, presence, memory is None, memory)

@@ -39,7 +39,8 @@ class SAM2Transforms:
         size = (self.resolution, self.resolution)
         if image.shape[1:] != size:
             image = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
-        return (image - image.new_tensor(self.mean)[:, None, None]) / image.new_tensor(self.std)[:, None, None]
+        mean, std = (image.new_tensor(each)[:, None, None] for each in (self.mean, self.std))
+        return (image - mean) / std
 
     def forward_batch(self, img_list: list[npt.NDArray[Any]]) -> Tensor:
         """→ (b, 3, S, S)."""

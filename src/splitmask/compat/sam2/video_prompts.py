@@ -61,8 +61,8 @@ def mask_square(mask: Any, side: int, device: torch.device) -> Tensor:
     tensor = torch.as_tensor(mask)
     if tensor.dim() != 2:
         raise PromptError(f"a mask has the shape (height, width), not {tuple(tensor.shape)}")
-    square = tensor.to(device)[None, None] if isinstance(mask, Tensor) else tensor.bool().to(device)[None, None]
-    square = square.float()
+    # officially an array is taken for a boolean one, and a tensor as it is
+    square = (tensor if isinstance(mask, Tensor) else tensor.bool())[None, None].float().to(device)
     if square.shape[-2:] == (side, side):
         return square
     resized = F.interpolate(square, (side, side), mode="bilinear", align_corners=False, antialias=True)

@@ -47,15 +47,15 @@ class Spool:
                 self._file.seek(slot * len(data))
                 self._file.write(data)
             except OSError as error:
-                folder = tempfile.gettempdir()
-                raise OutputError(f"cannot keep results in {folder}: {error.strerror}; free some space") from error
+                where = f"{tempfile.gettempdir()}: {error.strerror}"
+                raise OutputError(f"cannot keep results in {where}; free some space") from error
         return Kept(self, slot, len(data), tensor.dtype, tensor.shape)
 
     def read(self, slot: int, size: int) -> bytearray:
         data = bytearray(size)
         with self._lock:
             self._file.seek(slot * size)
-            self._file.readinto(data)  # type: ignore[attr-defined]
+            self._file.readinto(data)
         return data
 
     def release(self, slot: int) -> None:
