@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    import typer
+
     from splitmask.cli.app import app
     from splitmask.errors import SplitmaskError
 
@@ -38,6 +40,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         return int(code or 0)
     except SplitmaskError as error:
         return _fail(str(error))
+    except typer.Abort:  # Ctrl-C, as the parser passes it on
+        return INTERRUPTED
     except Exception as error:
         if not hasattr(error, "format_message"):  # what every usage error of the option parser has
             raise

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from splitmask.cli import common
+from splitmask.errors import ModelError
 
 if TYPE_CHECKING:
     from splitmask.presets import Preset
@@ -83,6 +84,8 @@ def table() -> Iterator[Row]:
 def _embedded(preset: Preset) -> Row:
     folder = Path(__file__).parent.parent / "weights" / preset.name
     weights = folder / f"{preset.name}.safetensors"
+    if not weights.is_file():
+        raise ModelError(f"there is no model file {weights}: reinstall splitmask")
     total = sum(file.stat().st_size for file in folder.iterdir())
     graphs = json.loads((folder / "graphs.json").read_text("utf-8"))
     return Row(
