@@ -30,11 +30,9 @@ def test_without_object_and_frame_there_is_one_object_on_the_first_frame() -> No
 
 
 def test_object_and_frame_hold_until_the_next() -> None:
-    script = understand(
-        words(
-            "--object 1 --frame 3 --point 1,1 --object 2 --box 1,2,3,4 --frame 5 --point 2,2 --object 1 --point 3,3"
-        )
-    )
+    first = words("--object 1 --frame 3 --point 1,1 --object 2 --box 1,2,3,4")
+    then = words("--frame 5 --point 2,2 --object 1 --point 3,3")
+    script = understand(first + then)
     assert [(s.object_id, s.frame, s.points, s.box) for s in script.said] == [
         (1, 3, [(1, 1)], None),
         (2, 3, [], (1, 2, 3, 4)),
