@@ -25,6 +25,25 @@ _EXAMPLES = common.examples(
     "splitmask track race.mp4 --prompts out/race/result.json --frame 60 --point 90,210 --overwrite",
 )
 
+VIDEO = typer.Argument(
+    ..., metavar="VIDEO", help="A video, animation or folder of frames.", show_default=False
+)
+PROMPTS = typer.Option(
+    None, "--prompts", metavar="FILE", help="Prompts of an earlier result.json, or {version, prompts}."
+)
+FRAMES = typer.Option(
+    ":",
+    "--frames",
+    metavar="A:B",
+    help="Work on frames A to B-1 only, counted from 0; all by default.",
+    show_default=False,
+)
+FORWARD = typer.Option(False, "--forward", help="Only from the prompts on, not back to the beginning.")
+REVERSE = typer.Option(False, "--reverse", help="Only from the prompts back to the beginning.")
+SAVE = typer.Option(
+    "png,rle_json,overlay_mp4", "--save", metavar="LIST", help=f"What to write, of: {common.CLIP_EXPORTS}."
+)
+
 
 def register(app: typer.Typer) -> None:
     app.command(
@@ -34,34 +53,17 @@ def register(app: typer.Typer) -> None:
 
 def track(
     ctx: typer.Context,
-    video: Path = typer.Argument(
-        ..., metavar="VIDEO", help="A video, animation or folder of frames.", show_default=False
-    ),
+    video: Path = VIDEO,
     point: list[str] = ordered.POINT,
     box: list[str] = ordered.BOX,
     mask: list[str] = ordered.MASK,
     object_: list[str] = ordered.OBJECT,
     frame: list[str] = ordered.FRAME,
-    prompts: Path | None = typer.Option(
-        None, "--prompts", metavar="FILE", help="Prompts of an earlier result.json, or {version, prompts}."
-    ),
-    frames: str = typer.Option(
-        ":",
-        "--frames",
-        metavar="A:B",
-        help="Work on frames A to B-1 only, counted from 0; all by default.",
-        show_default=False,
-    ),
-    forward: bool = typer.Option(
-        False, "--forward", help="Only from the prompts on, not back to the beginning."
-    ),
-    reverse: bool = typer.Option(False, "--reverse", help="Only from the prompts back to the beginning."),
-    save: str = typer.Option(
-        "png,rle_json,overlay_mp4",
-        "--save",
-        metavar="LIST",
-        help=f"What to write, of: {common.CLIP_EXPORTS}.",
-    ),
+    prompts: Path | None = PROMPTS,
+    frames: str = FRAMES,
+    forward: bool = FORWARD,
+    reverse: bool = REVERSE,
+    save: str = SAVE,
     out: Path = common.OUT,
     model: str = common.MODEL,
     overwrite: bool = common.OVERWRITE,
