@@ -20,7 +20,7 @@ _EXAMPLES = common.examples(
 
 OUT = typer.Option(..., "--out", "-o", metavar="DIR", help="Where the graphs go.")
 PRESET = typer.Option(
-    None, "--preset", metavar="NAME", help="Which model it is of. [default: found by the file]"
+    None, "--preset", metavar="NAME", help="Which model it is of; found by the file by default."
 )
 STORAGE = typer.Option(
     "fp16", "--storage", metavar="fp16|fp32", help="How weights are stored; all arithmetic is float32."
