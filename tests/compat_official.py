@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
-import types
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +15,14 @@ import torch
 from PIL import Image
 from torch import nn
 
-from splitmask.compat.sam2 import SAM2AutomaticMaskGenerator
+from splitmask.compat.sam2 import SAM2AutomaticMaskGenerator, SAM2VideoPredictor
 from splitmask.compat.sam2.amg import rle_to_mask
 from splitmask.compat.sam2.base import SAM2Base
 from splitmask.masks.rle import counts_to_runs
 from splitmask.presets import TEST_HIERA, HieraParams, Preset
 
 needs_official = [
-    pytest.mark.skipif(importlib.util.find_spec("sam2") is None, reason="scripts/install_sam2.sh installs sam2"),
+    pytest.mark.skipif(importlib.util.find_spec("sam2") is None, reason="see scripts/install_sam2.sh"),
     # what the official package and its dependencies warn of is not ours to mend
     pytest.mark.filterwarnings("ignore"),
 ]
@@ -75,12 +73,6 @@ def _nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> tor
     return torch.tensor(kept, dtype=torch.long)
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    with open(os.devnull, "w") as sink, contextlib.redirect_stderr(sink), contextlib.redirect_stdout(sink):
-        yield
-
-
 def overrides(preset: Preset) -> list[str]:
     """Hydra overrides that make the official tiny configuration the model of a preset."""
     trunk = preset.trunk
@@ -116,7 +108,8 @@ def overrides(preset: Preset) -> list[str]:
 
 def config_of(preset: Preset) -> str:
     """`configs/sam2.1/sam2.1_hiera_t.yaml` and its like; for SMALL the tiny one of its version."""
-    stem = preset.checkpoint.removesuffix(".pt") or ("sam2.1_hiera_tiny" if preset.pointer_tpos else "sam2_hiera_tiny")
+    tiny = "sam2.1_hiera_tiny" if preset.pointer_tpos else "sam2_hiera_tiny"
+    stem = preset.checkpoint.removesuffix(".pt") or tiny
     size = {"tiny": "t", "small": "s", "base_plus": "b+", "large": "l"}[stem.split("hiera_")[1]]
     version = stem.split("_")[0]
     return f"configs/{version}/{version}_hiera_{size}.yaml"
@@ -211,6 +204,49 @@ def write_video(folder: Path, frames: int, size: tuple[int, int] = (90, 120)) ->
     return folder
 
 
+class Pair:
+    """The official predictor and ours, told the same; whatever they answer is compared."""
+
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        video: Path,
+        models: tuple[Any, SAM2VideoPredictor],
+        **flags: Any,
+    ) -> None:
+        import sam2.sam2_video_predictor as module
+
+        monkeypatch.setattr(module, "torch", Float32Torch())
+        self.official, self.ours = models
+        for key, value in flags.items():
+            for model in (self.official, self.ours):
+                monkeypatch.setattr(model, key, value)
+        self.states = [model.init_state(str(video)) for model in (self.official, self.ours)]
+        self.presence: list[bool] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            models = zip((self.official, self.ours), self.states, strict=True)
+            expected, answer = (getattr(model, name)(state, *args, **kwargs) for model, state in models)
+            if name == "propagate_in_video":
+                expected, answer = list(expected), list(answer)
+                assert len(expected) == len(answer)
+                for pair in zip(expected, answer, strict=True):
+                    self.compare(*pair)
+            elif name in ("add_new_points_or_box", "add_new_mask", "clear_all_prompts_in_frame"):
+                self.compare(expected, answer)
+            return expected, answer
+
+        return call
+
+    def compare(self, expected: Any, answer: Any) -> None:
+        assert answer[:2] == expected[:2]
+        assert answer[2].shape == expected[2].shape
+        assert answer[2].dtype == expected[2].dtype
+        torch.testing.assert_close(answer[2], expected[2], rtol=0, atol=1e-3)
+        self.presence += [bool(mask.max() > -1000) for mask in expected[2]]
+
+
 def components() -> tuple[Any, str, Any]:
     """For monkeypatch.setattr: what the official code has only with its CUDA extension, by scipy."""
     prepare_torchvision()
@@ -226,7 +262,7 @@ def components() -> tuple[Any, str, Any]:
 
 
 def generators(models: tuple[Any, SAM2Base], monkeypatch: pytest.MonkeyPatch, case: dict[str, Any]) -> Any:
-    """The official mask generator and ours, with thresholds at which redrawn weights find many small masks."""
+    """The official mask generator and ours; with these thresholds, redrawn weights find small masks."""
     import sam2.automatic_mask_generator as module
 
     monkeypatch.setattr(*components())

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import compat_official as official
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+import compat_official as official
 from splitmask.compat.sam2 import SAM2AutomaticMaskGenerator, SAM2ImagePredictor
 from splitmask.compat.sam2.base import Flags, SAM2Base
 from splitmask.errors import PromptError
@@ -57,7 +57,10 @@ PROMPTS: dict[str, dict[str, Any]] = {
         "point_coords": np.array([[30, 40]]),
         "point_labels": np.array([0]),
     },
-    "clicks of three": {"point_coords": np.arange(12.0).reshape(3, 2, 2) * 7, "point_labels": np.ones((3, 2))},
+    "clicks of three": {
+        "point_coords": np.arange(12.0).reshape(3, 2, 2) * 7,
+        "point_labels": np.ones((3, 2)),
+    },
     "mask alone": {"mask_input": np.random.default_rng(3).normal(0, 8, (1, 32, 32)).astype(np.float32)},
     "mask and click": {
         "mask_input": np.random.default_rng(4).normal(0, 8, (1, 32, 32)).astype(np.float32),
@@ -101,8 +104,8 @@ def test_the_embedding_and_the_features() -> None:
     theirs, ours = models("2.1")
     x = torch.randn(2, 3, 128, 128)
     with torch.no_grad():
-        pairs = zip(theirs.forward_image(x)["backbone_fpn"], ours.forward_image(x)["backbone_fpn"], strict=True)
-    for expected, result in pairs:
+        expected_maps, maps = (model.forward_image(x)["backbone_fpn"] for model in (theirs, ours))
+    for expected, result in zip(expected_maps, maps, strict=True):
         torch.testing.assert_close(result, expected, rtol=0, atol=1e-4)
 
 
