@@ -71,7 +71,7 @@ def test_overrides() -> None:
     assert preset.image_size == 512
     assert (flags.fill_hole_area, flags.non_overlap_masks) == (3, True)
     assert flags.dynamic_multimask_stability_thresh == 0.9
-    with pytest.raises(ModelError, match="cannot override 'model.colour'"):
+    with pytest.raises(ModelError, match=r"cannot override 'model\.colour'"):
         apply_overrides(preset, flags, ["++model.colour=3"])
     with pytest.raises(ModelError, match="cannot read"):
         apply_overrides(preset, flags, ["++model.fill_hole_area=many"])
