@@ -27,7 +27,8 @@ def _whole(corpus: Corpus, samples: npt.NDArray[np.int64]) -> Layers:
     affine = np.zeros((b, t, 1, 2, 3), np.float32)
     for axis, side in ((0, sizes[..., 1]), (1, sizes[..., 0])):
         affine[:, :, 0, axis, axis] = affine[:, :, 0, axis, 2] = side / 2
-    arrays = (samples[..., None], corpus.first_map[samples][..., None], np.zeros((b, 1), np.int64),
+    maps = np.array([[corpus.row(int(s)) for s in row] for row in samples], np.int64)
+    arrays = (samples[..., None], maps[..., None], np.zeros((b, 1), np.int64),
               affine, affine, np.zeros((b, 1, 5), np.float32))  # fmt: skip
     return Layers(*(torch.from_numpy(np.ascontiguousarray(x)).to(corpus.images.device) for x in arrays))
 
@@ -58,7 +59,7 @@ class Check:
 
     def _clicks(self) -> dict[str, float]:
         of_clip = {i for frames in self.corpus.clips.values() for i in frames}
-        picked = [i for i in np.flatnonzero(self.corpus.labelled) if i not in of_clip]
+        picked = [int(i) for i in np.flatnonzero(self.corpus.labelled) if i not in of_clip]
         picked += [i for frames in self.corpus.clips.values() for i in frames[::8]]
         found: dict[str, list[tuple[float, ...]]] = defaultdict(list)
         for at in range(0, len(picked), self.batch):

@@ -7,7 +7,7 @@ all samples lie in one tensor, those of a sample one after the other.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -24,6 +24,9 @@ from splitmask.types import ByteArray
 LabelMap = npt.NDArray[np.uint8]
 # name and a function that reads the picture (H, W, 3) and its label maps (H, W), ids 1…250
 Source = tuple[str, Callable[[], tuple[ByteArray, list[LabelMap]]]]
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1
+
+_CHUNK = 64  # pictures that go to the device at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Cut:
     sample: int
     map: int  # row of `Corpus.maps`
     label: int
-    box: tuple[int, int, int, int]  # x0, y0, x1, y1 on the canvas
+    box: Box  # on the canvas
     area: int
 
 
@@ -52,6 +55,27 @@ class Corpus:
     def side(self) -> int:
         return self.images.shape[-1]
 
+    def rows(self, sample: int) -> range:
+        """Of `maps`, those of a sample."""
+        return range(int(self.first_map[sample]), int(self.first_map[sample + 1]))
+
+    def row(self, sample: int, number: int = 0) -> int:
+        """The row of `maps` of a sample's map; the empty one where the sample has no such map."""
+        rows = self.rows(sample)
+        return rows[number] if number < len(rows) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """A picture as it lies on the canvas, and the objects of its maps."""
+
+    image: ByteArray  # (3, h, w)
+    maps: list[LabelMap]  # (h, w)
+    things: list[list[tuple[int, Box, int]]]  # per map: label, box, area
+
+
+_UNREADABLE = _Sample(np.zeros((3, 1, 1), np.uint8), [], [])
+
 
 def _fit(image: ByteArray, maps: list[LabelMap], side: int) -> tuple[ByteArray, list[LabelMap]]:
     h, w = image.shape[:2]
@@ -63,13 +87,40 @@ def _fit(image: ByteArray, maps: list[LabelMap], side: int) -> tuple[ByteArray, 
     return image, nearest
 
 
-def _cuts(sample: int, row: int, labels: LabelMap, least: int = 400) -> Iterable[Cut]:
+def things(labels: LabelMap, least: int) -> list[tuple[int, Box, int]]:
+    """Label, box and area of every object of at least `least` pixels of a map (h, w)."""
     counts = np.bincount(labels.ravel(), minlength=256)
+    found = []
     for label in np.flatnonzero(counts[1:251] >= least) + 1:
         mask = labels == label
         xs, ys = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
         box = (int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1)
-        yield Cut(sample, row, int(label), box, int(counts[label]))
+        found.append((int(label), box, int(counts[label])))
+    return found
+
+
+def _read(source: Source, side: int, problems: Problems) -> _Sample:
+    try:
+        image, maps = _fit(*source[1](), side)
+    except DataError as error:
+        problems.report(error)
+        return _UNREADABLE
+    # what is smaller than a 500th of the canvas is nothing to paste
+    found = [things(each, side * side // 500) for each in maps]
+    return _Sample(np.ascontiguousarray(image.transpose(2, 0, 1)), maps, found)
+
+
+def _canvas(arrays: Sequence[ByteArray], side: int, device: torch.device) -> Tensor:
+    """Arrays (…, h, w) → (n, …, side, side) on the device, each at the top left."""
+    canvas = torch.zeros(len(arrays), *arrays[0].shape[:-2], side, side, dtype=torch.uint8, device=device)
+    host = torch.zeros(_CHUNK, *canvas.shape[1:], dtype=torch.uint8, pin_memory=device.type == "cuda")
+    for at in range(0, len(arrays), _CHUNK):
+        chunk = arrays[at : at + _CHUNK]
+        host.zero_()
+        for row, array in zip(host, chunk, strict=False):
+            row[..., : array.shape[-2], : array.shape[-1]] = torch.from_numpy(array)
+        canvas[at : at + len(chunk)] = host[: len(chunk)]
+    return canvas
 
 
 def pack(
@@ -80,47 +131,44 @@ def pack(
     workers: int | None = None,
     problems: Problems | None = None,
 ) -> Corpus:
-    """Reads every source, in parallel, and moves the lot to `device`.
+    """Reads every source, in parallel, shrinks it to `side` and moves the lot to `device`.
 
-    Raises DataError when there is nothing, and for what cannot be read unless `problems` skips it.
+    Raises DataError when there is nothing or it does not fit into the device's memory, and for what
+    cannot be read unless `problems` skips it.
     """
     if not sources:
         raise DataError("no training images: give at least one data folder or tar that holds labelled images")
-
-    problems = Problems("raise") if problems is None else problems
-
-    def read(source: Source) -> tuple[ByteArray, list[LabelMap]]:
-        try:
-            return _fit(*source[1](), side)
-        except DataError as error:
-            problems.report(error)
-            return np.zeros((1, 1, 3), np.uint8), []
-
-    n = len(sources)
-    images, sizes = torch.zeros(n, 3, side, side, dtype=torch.uint8), torch.zeros(n, 2)
-    # row 0 labels nothing: the map of pictures that nobody labelled
-    maps: list[Tensor] = [torch.zeros(side, side, dtype=torch.uint8)]
-    cuts: list[Cut] = []
-    first, labelled = np.ones(n + 1, np.int64), np.zeros(n, bool)
+    told = Problems("raise") if problems is None else problems
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        for i, (image, labels) in enumerate(pool.map(read, sources)):
-            h, w = image.shape[:2]
-            images[i, :, :h, :w] = torch.from_numpy(image).permute(2, 0, 1)
-            sizes[i] = torch.tensor([h, w])
-            for each in labels:
-                padded = np.zeros((side, side), np.uint8)
-                padded[:h, :w] = each
-                cuts.extend(_cuts(i, len(maps), padded))
-                maps.append(torch.from_numpy(padded))
-            labelled[i] = any(m.any() for m in labels)
-            first[i + 1] = len(maps)
+        samples = list(pool.map(lambda source: _read(source, side, told), sources))
+    if all(sample is _UNREADABLE for sample in samples):
+        raise DataError(f"none of the {len(samples)} training images can be read; first: {told.lines[0]}")
+    # row 0 labels nothing: the map of pictures that nobody labelled
+    maps = [np.zeros((1, 1), np.uint8), *(each for sample in samples for each in sample.maps)]
+    first = np.cumsum([1, *(len(sample.maps) for sample in samples)], dtype=np.int64)
+    try:
+        images = _canvas([sample.image for sample in samples], side, torch.device(device))
+        labels = _canvas(maps, side, torch.device(device))
+    except torch.OutOfMemoryError as error:
+        need = (3 * len(samples) + len(maps)) * side * side / 2**30
+        raise DataError(
+            f"{len(samples)} training images take {need:.1f} GB at {side} px, more than the GPU has free; "
+            "use --limit, or a smaller `side` in the recipe"
+        ) from error
     return Corpus(
-        images.to(device),
-        torch.stack(maps).to(device),
-        sizes.to(device),
+        images,
+        labels,
+        torch.tensor([sample.image.shape[1:] for sample in samples], dtype=torch.float32).to(device),
         [name for name, _ in sources],
         first,
-        labelled,
-        cuts,
+        np.array([any(m.any() for m in sample.maps) for sample in samples]),
+        list(_cuts(samples, first)),
         clips or {},
     )
+
+
+def _cuts(samples: Sequence[_Sample], first: npt.NDArray[np.int64]) -> Iterator[Cut]:
+    for i, sample in enumerate(samples):
+        for number, found in enumerate(sample.things):
+            for label, box, area in found:
+                yield Cut(i, int(first[i]) + number, label, box, area)

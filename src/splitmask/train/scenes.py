@@ -20,11 +20,11 @@ from splitmask.train.corpus import Corpus
 
 PASTE_ID = 251  # label of the first pasted thing; the next has the next id
 Array = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class SceneParams:
-    size: int = 512
     frames: int = 1
     pastes: int = 2
     paste_chance: float = 0.5  # of each paste
@@ -94,10 +94,10 @@ class SceneSampler:
         return Layers(*tensors)
 
     def _any_map(self, sample: int) -> int:
-        first, end = self.corpus.first_map[sample], self.corpus.first_map[sample + 1]
-        return int(self.rng.integers(first, end)) if end > first else 0
+        rows = self.corpus.rows(sample)
+        return int(self.rng.integers(rows.start, rows.stop)) if rows else 0
 
-    def _base(self, still: int, samples: Array, maps: Array, affine: Array) -> None:
+    def _base(self, still: int, samples: Rows, maps: Rows, affine: Array) -> None:
         rng, t = self.rng, len(samples)
         samples[:] = still
         maps[:] = self._any_map(still)
@@ -108,7 +108,9 @@ class SceneSampler:
             start = int(rng.integers(0, max(1, len(clip) - stride * (t - 1))))
             order = [min(start + stride * i, len(clip) - 1) for i in range(t)]
             samples[:] = [clip[i] for i in (order if rng.random() < 0.7 else order[::-1])]
-            maps[:] = [self.corpus.first_map[s] for s in samples]
+            # an object has the same map on every frame; a frame without maps shows none
+            number = int(rng.integers(max(1, len(self.corpus.rows(int(samples[0]))))))
+            maps[:] = [self.corpus.row(int(s), number) for s in samples]
         h, w = self.sizes[int(samples[0])]
         self._view(affine, float(w), float(h))
 
@@ -133,7 +135,7 @@ class SceneSampler:
                 flip * z * w / 2 * aspect, z * h / 2 / aspect, angle + drift[3] * s, 0.0, 0.0,
             )  # fmt: skip
 
-    def _paste(self, samples: Array, maps: Array, affine: Array, shape: Array) -> int:
+    def _paste(self, samples: Rows, maps: Rows, affine: Array, shape: Array) -> int:
         """A thing on its own path; returns its label on its own map, −1 for a random shape."""
         rng = self.rng
         if len(self.cut_weights) == 0 or rng.random() < self.params.blob_chance:
@@ -239,7 +241,7 @@ def draw(corpus: Corpus, layers: Layers, size: int) -> tuple[Tensor, Tensor]:
         )
         blob = _sample_layer(blob.float(), layers.shape[:, :, j].reshape(-1, 2, 3), size, "nearest") > 0.5
         shown = here & torch.where(wanted == -1, blob, (ids == wanted) & (wanted > 0))
-        soft = F.avg_pool2d(shown.float(), 3, stride=1, padding=1) * shown
+        soft = F.avg_pool2d(shown.float(), 3, stride=1, padding=1, count_include_pad=False) * shown
         images = images * (1 - soft) + rgb * soft
         labels = torch.where(shown, torch.full_like(labels, PASTE_ID + j - 1), labels)
     return images.reshape(b, t, 3, size, size), labels.reshape(b, t, size, size).to(torch.uint8)

@@ -14,11 +14,12 @@ from splitmask.types import ByteArray
 _FRAME = re.compile(r"(?P<clip>.+)_(?P<frame>\d+)")
 
 
-def _source(sample: ImageSample) -> Source:
+def _source(sample: ImageSample, of_clip: bool) -> Source:
     def read() -> tuple[ByteArray, list[LabelMap]]:
         # unlike `load`, takes pictures that nobody labelled: they are backgrounds and textures
         image = sample.load_image()
-        labels = [m for m in sample.load_labels() if m.any()]
+        # a clip's object has the same map on every frame, so there an empty one counts
+        labels = [m for m in sample.load_labels() if of_clip or m.any()]
         check_size(labels, image.shape[:2], sample.where)
         return image, labels
 
@@ -36,7 +37,8 @@ def gather(paths: Iterable[Path], part: str, problems: Problems) -> tuple[list[S
             if part != "all" and split(sample.name) != part:
                 continue
             frame = _FRAME.fullmatch(sample.name)
-            if frame and frame["clip"] in known:
+            of_clip = frame is not None and frame["clip"] in known
+            if frame and of_clip:
                 clips.setdefault(frame["clip"], []).append((int(frame["frame"]), len(sources)))
-            sources.append(_source(sample))
+            sources.append(_source(sample, of_clip))
     return sources, {name: [i for _, i in sorted(frames)] for name, frames in clips.items()}

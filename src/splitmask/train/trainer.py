@@ -63,7 +63,8 @@ def sample_weights(corpus: Corpus, by_kind: dict[str, float]) -> npt.NDArray[np.
     kinds = [name.split("_")[0] for name in corpus.names]
     counts = {k: kinds.count(k) for k in set(kinds)}
     total = len(kinds)
-    return usable * np.array([by_kind.get(k, counts[k] / total) / counts[k] for k in kinds])
+    shares = np.array([by_kind.get(k, counts[k] / total) / counts[k] for k in kinds], np.float64)
+    return np.where(usable, shares, 0.0)
 
 
 class Trainer:
