@@ -83,3 +83,11 @@ class Engine(Protocol):
     def unconditioned(self, features: Features) -> Features:
         """Features from `encode` without `no_mem_embed`: what a mask prompt's pointer is decoded from."""
         ...
+
+    def to_arrays(self, features: Features) -> Features:
+        """The same features as float32 numpy arrays, to be kept or sent elsewhere."""
+        ...
+
+    def from_arrays(self, features: Features) -> Features:
+        """The inverse: features of numpy arrays, as this engine's verbs take them."""
+        ...

@@ -119,6 +119,12 @@ class OrtEngine:
         embed = features.image_embed - self._graphs.no_mem_embed.reshape(1, -1, 1, 1)
         return Features(embed, features.high_res_feats_0, features.high_res_feats_1)
 
+    def to_arrays(self, features: Features) -> Features:
+        return features
+
+    def from_arrays(self, features: Features) -> Features:
+        return features
+
     def _run(self, name: str, *inputs: FloatArray) -> list[FloatArray]:
         names, outputs = TENSORS[name]
         arrays = (np.ascontiguousarray(x, np.float32) for x in inputs)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from splitmask.engine.base import PolicyConstants
 from splitmask.engine.preprocess import stretch
+from splitmask.engine.torch_recall import CpuRecall, Remembered
 from splitmask.model import Sam2
 from splitmask.presets import Preset
 from splitmask.types import ByteArray, Decoded, Features, FloatArray, Memory, Recollection
@@ -84,9 +85,20 @@ class TorchEngine:
 
     @torch.inference_mode()
     def recall(self, features: Features, recollections: Sequence[Recollection]) -> Features:
-        inputs = self._padded(recollections)
-        embed = self.model.recall(cast(Tensor, features.image_embed), *inputs)
+        if self._cpu_recall is not None:
+            embed = self._cpu_recall(features, [self._remembered(each) for each in recollections])
+        else:
+            embed = self.model.recall(cast(Tensor, features.image_embed), *self._padded(recollections))
         return Features(embed, features.high_res_feats_0, features.high_res_feats_1)
+
+    def _remembered(self, recollection: Recollection) -> Remembered:
+        pointers, times = np.zeros((0, self.preset.dim), np.float32), np.zeros(0, np.float32)
+        if recollection.pointers:
+            pointers = np.stack([pointer for pointer, _ in recollection.pointers])
+            times = np.array([dt for _, dt in recollection.pointers], np.float32)
+        maps = torch.stack([cast(Tensor, memory.map) for memory, _ in recollection.memories])
+        slots = [slot for _, slot in recollection.memories]
+        return Remembered(maps.to(self.dtype), slots, self._tensor(pointers), torch.from_numpy(times))
 
     def _padded(self, recollections: Sequence[Recollection]) -> tuple[Tensor, ...]:
         """Inputs of `Sam2.recall` after image_embed; shorter recollections are padded and biased away."""
@@ -98,7 +110,7 @@ class TorchEngine:
         pointers, dts = np.zeros((b, p, preset.dim), np.float32), np.zeros((b, p), np.float32)
         maps: list[Tensor] = []
         for i, each in enumerate(recollections):
-            kept = [cast(Tensor, memory.map) for memory, _ in each.memories]
+            kept = [cast(Tensor, memory.map).to(self.device, self.dtype) for memory, _ in each.memories]
             maps.append(torch.stack(kept + kept[:1] * (r - len(kept))))
             for j, (_, slot) in enumerate(each.memories):
                 tpos[i, j, slot], biases[0][i, j] = 1.0, 0.0
@@ -161,6 +173,14 @@ class TorchEngine:
     def unconditioned(self, features: Features) -> Features:
         embed = features.image_embed - self.model.no_mem_embed.reshape(1, -1, 1, 1)
         return Features(embed, features.high_res_feats_0, features.high_res_feats_1)
+
+    def to_arrays(self, features: Features) -> Features:
+        maps = features.image_embed, features.high_res_feats_0, features.high_res_feats_1
+        return Features(*map(_numpy, maps))
+
+    def from_arrays(self, features: Features) -> Features:
+        maps = features.image_embed, features.high_res_feats_0, features.high_res_feats_1
+        return Features(*map(self._tensor, maps))
 
 
 def _numpy(x: Tensor) -> FloatArray:

@@ -88,6 +88,13 @@ def _shape(size: tuple[int, ...]) -> str:
     return "×".join(str(n) for n in size)
 
 
+def check_alone(prompt: Prompt, where: str = "") -> Prompt:
+    """The same prompt. Raises PromptError where a mask has company, which in a video it must not."""
+    if prompt.mask is not None and (len(prompt.points) or prompt.box is not None):
+        raise PromptError(f"{where}a mask stands alone in a video: give it without points and box")
+    return prompt
+
+
 def merge_prompts(old: Prompt, new: Prompt) -> Prompt:
     """What has been said once `new` is added to `old`, of one object on one frame.
 

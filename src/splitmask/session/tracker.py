@@ -26,7 +26,7 @@ from splitmask.session.memory_bank import Limits, Selection
 from splitmask.session.prompts import no_points, prompt_tokens
 from splitmask.session.source import Reader
 from splitmask.session.track import Track
-from splitmask.types import BoolArray, Features, Frame, Prompt, Recollection
+from splitmask.types import BoolArray, Features, FloatArray, Frame, Prompt, Recollection
 
 
 class Tracker:
@@ -72,24 +72,11 @@ class Tracker:
     def answer(self, track: Track, frame: int, features: Features, prompt: Prompt, refine: bool) -> Output:
         """What the object is on a frame, given a prompt. refine: fed with what it was before."""
         if prompt.mask is not None:
-            return self._answer_mask(features, prompt.mask)
-        points, labels = prompt_tokens(prompt, self.reader.size, self.engine.preset.image_size)
+            return answer_mask(self.engine, features, prompt.mask)
         before = track.output(frame) if refine else None
-        decoded = self.engine.decode(
-            self.conditioned(track, frame, features),
-            points,
-            labels,
-            None if before is None else clamp_feedback(before.logits),
-        )
-        no_object = self.engine.constants.no_obj_ptr
-        return video_outputs(decoded, is_ambiguous(labels.shape[1]), no_object)[0]
-
-    def _answer_mask(self, features: Features, mask: BoolArray) -> Output:
-        constants = self.engine.constants
-        square = square_mask(mask, self.engine.preset.image_size)
-        plain = self.engine.unconditioned(features)
-        decoded = self.engine.decode(plain, *no_points(1), pointer_mask_input(square, constants))
-        return mask_prompt_output(square, decoded, constants.no_obj_ptr)
+        conditioned = self.conditioned(track, frame, features)
+        logits = None if before is None else before.logits
+        return answer_clicks(self.engine, conditioned, prompt, self.reader.size, logits)
 
     def conditioned(self, track: Track, frame: int, features: Features) -> Features:
         """What a click on the frame is decoded from: features conditioned on the object's past where
@@ -151,6 +138,26 @@ class Tracker:
         )
         for (track, _), memory in zip(known, memories, strict=True):
             track.hold_memory(frame, memory)
+
+
+def answer_clicks(
+    engine: Engine, features: Features, prompt: Prompt, size: tuple[int, int], before: FloatArray | None
+) -> Output:
+    """What points and a box on a frame of (H, W) give. features: conditioned on the object's past;
+    before: logits (M, M) of its mask so far."""
+    points, labels = prompt_tokens(prompt, size, engine.preset.image_size)
+    decoded = engine.decode(features, points, labels, None if before is None else clamp_feedback(before))
+    return video_outputs(decoded, is_ambiguous(labels.shape[1]), engine.constants.no_obj_ptr)[0]
+
+
+def answer_mask(engine: Engine, features: Features, mask: BoolArray) -> Output:
+    """What a mask (H, W) on a frame gives. features: the frame's own, from `encode`."""
+    constants = engine.constants
+    square = square_mask(mask, engine.preset.image_size)
+    decoded = engine.decode(
+        engine.unconditioned(features), *no_points(1), pointer_mask_input(square, constants)
+    )
+    return mask_prompt_output(square, decoded, constants.no_obj_ptr)
 
 
 def _recollection(track: Track, selection: Selection) -> Recollection:

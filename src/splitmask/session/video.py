@@ -16,7 +16,7 @@ from typing import Self
 from splitmask.engine.base import Engine
 from splitmask.errors import PromptError
 from splitmask.session.memory_bank import Limits
-from splitmask.session.prompts import check_prompt, merge_prompts
+from splitmask.session.prompts import check_alone, check_prompt, merge_prompts
 from splitmask.session.run import FrameResult, RunOptions, frame_result, run_bounds, run_step, to_mask
 from splitmask.session.source import FrameSource, open_reader
 from splitmask.session.stale import to_ranges
@@ -101,7 +101,7 @@ class VideoSession:
         with self._lock:
             track = self._tracks.get(object_id) or Track(object_id, self._store)
             where = f"frame {frame}, object {object_id}: "
-            checked = _alone(check_prompt(prompt, self.size, where), where)
+            checked = check_alone(check_prompt(prompt, self.size, where), where)
             features = self._tracker.edit(frame, self._tracks.values())
             old = track.prompted.get(frame)
             if old is not None and not clear_old:
@@ -197,11 +197,13 @@ class VideoSession:
                 return to_ranges(t for t in track.tracked if track.is_outdated(t))
             return to_ranges(t for t in track.tracked if t in track.stale[reverse] or track.is_outdated(t))
 
-    def features(self, object_id: int, frame: int) -> Features:
+    def features(self, object_id: int | None, frame: int) -> Features:
         """What a click on the object is decoded from on that frame: the frame's features, conditioned
-        on the object's past where it has been tracked."""
+        on the object's past where it has been tracked. None: the frame's features as they are."""
         with self._lock:
             features = self._tracker.edit(frame, self._tracks.values())
+            if object_id is None:
+                return features
             return self._tracker.conditioned(self._track(object_id), frame, features)
 
     def close(self) -> None:
@@ -245,9 +247,3 @@ class VideoSession:
 
     def _prompted(self) -> set[int]:
         return {frame for track in self._tracks.values() for frame in track.prompted}
-
-
-def _alone(prompt: Prompt, where: str) -> Prompt:
-    if prompt.mask is not None and (len(prompt.points) or prompt.box is not None):
-        raise PromptError(f"{where}a mask stands alone in a video: give it without points and box")
-    return prompt
