@@ -34,6 +34,17 @@ def iou(logits: Tensor, target: Tensor) -> Tensor:
     return both / (given | wanted).sum(dim=(-2, -1)).clamp_min(1).float()
 
 
+def seen(target: Tensor) -> Tensor:
+    """target (n, 1, M, M) → (n,) 1 where any of the object is in view."""
+    return (target.flatten(1).amax(1) > 0.5).float()
+
+
+def presence_loss(presence: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """presence (n, 1) logits, target (n, 1, M, M), valid (n,)."""
+    each = F.binary_cross_entropy_with_logits(presence[:, 0].float(), seen(target), reduction="none")
+    return (each * valid).sum() / valid.sum().clamp_min(1)
+
+
 def decode_loss(
     masks: Tensor, ious: Tensor, presence: Tensor, target: Tensor, valid: Tensor, first: bool
 ) -> tuple[Tensor, Tensor]:
@@ -43,17 +54,15 @@ def decode_loss(
     → the loss, and the mean IoU of what inference would show.
     """
     masks = masks.float()
-    there = (target.flatten(1).amax(1) > 0.5).float()
-    counted = valid * there
+    counted = valid * seen(target)
     mask_loss = 20 * focal(masks, target) + dice(masks, target)
     actual = iou(masks, target)
     best = mask_loss[:, 1:].amin(dim=1)
     lead, follow = (best, mask_loss[:, 0]) if first else (mask_loss[:, 0], best)
     quality = (ious.float() - actual).abs().mean(dim=1)
     per_object = lead + 0.3 * follow + quality
-    seen = F.binary_cross_entropy_with_logits(presence[:, 0].float(), there, reduction="none")
     loss = (per_object * counted).sum() / counted.sum().clamp_min(1)
-    loss = loss + (seen * valid).sum() / valid.sum().clamp_min(1)
+    loss = loss + presence_loss(presence, target, valid)
     with torch.no_grad():
         shown = actual[:, 1:].gather(1, ious[:, 1:].argmax(1, keepdim=True))[:, 0] if first else actual[:, 0]
         score = (shown * counted).sum() / counted.sum().clamp_min(1)

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from splitmask.model import Sam2
-from splitmask.train.losses import decode_loss
+from splitmask.train.losses import decode_loss, presence_loss, seen
 from splitmask.train.targets import Objects, boxes, click
 
 Start = Literal["point", "box", "mask"]
@@ -101,9 +101,9 @@ class Rollout:
             if prompted:
                 logits, pointer, presence = self._prompt(embed, (hr0, hr1), target, objects, plan, outcome)
             else:
-                seen = self._recall(embed, i, memories, pointers)
+                recalled = self._recall(embed, i, memories, pointers)
                 logits, pointer, presence, prompted = self._follow(
-                    seen, (hr0, hr1), target, objects, plan, outcome, i
+                    recalled, (hr0, hr1), target, objects, plan, outcome, i
                 )
             outcome.logits.append(logits.detach())
             if i + 1 < t:
@@ -121,13 +121,15 @@ class Rollout:
         memories: list[tuple[int, bool, Tensor]],
         pointers: list[tuple[int, Tensor]],
     ) -> Tensor:
-        prompted = [(m, 0) for _, p, m in memories if p]
-        others = [m for _, p, m in memories if not p][::-1][: self.model.preset.num_memories - 1]
-        chosen = prompted + [(m, k + 1) for k, m in enumerate(others)]
+        # slots and pointers as `session.memory_bank.select` chooses them
         n, slots = len(embed), self.model.preset.num_memories
+        chosen = [(m, 0) for _, p, m in memories if p]
+        chosen += [(m, now - i) for i, p, m in memories if not p and now - i < slots]
         stack = torch.stack([m for m, _ in chosen], dim=1)
         tpos = F.one_hot(torch.tensor([k for _, k in chosen]), slots).float().to(embed.device)
-        kept = pointers[-self.model.preset.max_pointers :]
+        reach = self.model.preset.max_pointers
+        prompted = {i for i, p, _ in memories if p}
+        kept = [(i, pointer) for i, pointer in pointers if i in prompted or now - i < reach]
         dt = torch.tensor([(now - i) / self.divisor for i, _ in kept]).to(embed.device)
         return self.verbs.recall(
             embed, stack, tpos.expand(n, -1, -1), None,
@@ -150,7 +152,7 @@ class Rollout:
         outcome: Outcome,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         if plan.start == "mask":
-            return self._mask_prompt(embed, high, target)
+            return self._mask_prompt(embed, high, target, objects, outcome)
         n = len(target)
         if plan.start == "box":
             points, labels = boxes(target)
@@ -176,31 +178,34 @@ class Rollout:
         return shown, pointer, presence
 
     def _mask_prompt(
-        self, embed: Tensor, high: tuple[Tensor, Tensor], target: Tensor
+        self, embed: Tensor, high: tuple[Tensor, Tensor], target: Tensor, objects: Objects, outcome: Outcome
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The mask is its own output; its pointer comes from the features without `no_mem_embed`."""
+        """The mask is its own output; its pointer comes from the features without `no_mem_embed`.
+
+        The pointer counts only where that decoding sees the object, so it is taught to.
+        """
         n, model = len(target), self.model
         square = F.interpolate(target, scale_factor=4.0, mode="nearest").gt(0.5).to(target.dtype)
         bare = embed - model.no_mem_embed.reshape(1, -1, 1, 1)
         points = torch.zeros(n, 1, 2, device=target.device)
         labels = -torch.ones(n, 1, device=target.device)
         has = torch.ones(n, device=target.device)
-        pointers = self.verbs.decode(bare, *high, points, labels, model.mask_downsample(square), has)[3]
-        return (
-            target.gt(0.5).float() * 20 - 10,
-            pointers[:, 0],
-            torch.full((n, 1), 10.0, device=target.device),
-        )
+        decoded = self.verbs.decode(bare, *high, points, labels, model.mask_downsample(square), has)
+        outcome.loss = outcome.loss + presence_loss(decoded[2], target, objects.valid)
+        given = seen(target)[:, None]
+        there = given * (decoded[2] > 0)
+        pointer = there * decoded[3][:, 0] + (1 - there) * model.no_obj_ptr
+        return target.gt(0.5).float() * 20 - 10, pointer, given * 20 - 10
 
     def _follow(
-        self, seen: Tensor, high: tuple[Tensor, Tensor], target: Tensor, objects: Objects, plan: Plan,
+        self, embed: Tensor, high: tuple[Tensor, Tensor], target: Tensor, objects: Objects, plan: Plan,
         outcome: Outcome, frame: int,
     ) -> tuple[Tensor, Tensor, Tensor, bool]:  # fmt: skip
         n = len(target)
         points = torch.zeros(n, 1, 2, device=target.device)
         labels, has = -torch.ones(n, 1, device=target.device), torch.zeros(n, device=target.device)
         masks, ious, presence, pointers = self.verbs.decode(
-            seen, *high, points, labels, torch.zeros_like(target), has
+            embed, *high, points, labels, torch.zeros_like(target), has
         )
         loss, score = self.verbs.loss(masks, ious, presence, target, objects.valid, first=True)
         outcome.loss = outcome.loss + loss
@@ -211,10 +216,9 @@ class Rollout:
         with torch.no_grad():
             point, label = self.verbs.click(target, (shown > 0).float())
             # nothing to click on where the object is out of view: no point
-            there = target.flatten(1).amax(1) > 0.5
-            label = torch.where(there, label, -torch.ones_like(label))
+            label = torch.where(seen(target) > 0, label, -torch.ones_like(label))
         fed = shown.detach().clamp(-32, 32)
-        decoded = self.verbs.decode(seen, *high, point[:, None], label[:, None], fed, torch.ones_like(has))
+        decoded = self.verbs.decode(embed, *high, point[:, None], label[:, None], fed, torch.ones_like(has))
         loss, score = self.verbs.loss(*decoded[:3], target, objects.valid, first=True)
         outcome.loss = outcome.loss + loss
         outcome.scores["corrected"] = score
