@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Sequence
 from typing import cast
 
@@ -13,6 +15,8 @@ from splitmask.engine.base import PolicyConstants
 from splitmask.engine.preprocess import stretch
 from splitmask.engine.torch_recall import CpuRecall, Remembered
 from splitmask.model import Sam2
+from splitmask.model.hiera import Hiera
+from splitmask.model.mask_decoder import ImageSide
 from splitmask.presets import Preset
 from splitmask.types import ByteArray, Decoded, Features, FloatArray, Memory, Recollection
 
@@ -29,7 +33,9 @@ def choose_device(name: str = "auto") -> torch.device:
 class TorchEngine:
     """A `Sam2` module in evaluation mode on one device.
 
-    dtype: parameters and features; what a verb hands to the session is always float32.
+    dtype: parameters and features; what a verb hands to the session is always float32. The weights are
+    taken as they are now: make a new engine when they change. compile: the image encoder, by
+    `torch.compile`, which takes a minute at the first frame and needs a C++ compiler.
     """
 
     def __init__(
@@ -38,15 +44,36 @@ class TorchEngine:
         device: str | torch.device = "auto",
         dtype: torch.dtype = torch.float32,
         weights_sha256: str = "",
+        compile: bool = False,  # noqa: A002 - what PyTorch calls it
     ) -> None:
         self.device = choose_device(device) if isinstance(device, str) else device
         self.dtype = dtype
-        self.model = model.eval().to(self.device, dtype)
+        self.model = _cast(model.eval(), self.device, dtype)
         self.weights_sha256 = weights_sha256
         scale = 1.0 / (255.0 * np.asarray(self.preset.std, np.float32))
         shift = -np.asarray(self.preset.mean, np.float32) / np.asarray(self.preset.std, np.float32)
         self._scale = torch.from_numpy(scale.reshape(1, 3, 1, 1)).to(self.device)
         self._shift = torch.from_numpy(shift.reshape(1, 3, 1, 1)).to(self.device)
+        with torch.inference_mode():
+            self._prepare()
+        self._encode = torch.compile(self.model.encode) if compile else self.model.encode
+
+    def _prepare(self) -> None:
+        """What depends on nothing but the weights."""
+        model, side = self.model, self.preset.grid
+        trunk = model.image_encoder.trunk
+        self._position: Tensor | None = None
+        if isinstance(trunk, Hiera):
+            self._position = trunk.position(4 * side, 4 * side).contiguous()
+        self._grid = model.sam_prompt_encoder.pe_layer.grid(side).to(self.dtype)
+        self._no_mask = model.sam_prompt_encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
+        self._cpu_recall = CpuRecall(model) if self.device.type == "cpu" else None
+        self._image_sides: weakref.WeakKeyDictionary[Features, ImageSide] = weakref.WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def _is_plain(self) -> bool:
+        """Not under autocast, whose types what is kept would outlive."""
+        return not torch.is_autocast_enabled(self.device.type)
 
     @property
     def preset(self) -> Preset:
@@ -68,7 +95,10 @@ class TorchEngine:
         )
 
     def _tensor(self, array: FloatArray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device, self.dtype)
+        return self._float(array).to(self.dtype)
+
+    def _float(self, array: FloatArray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device)
 
     @torch.inference_mode()
     def encode(self, image: ByteArray) -> Features:
@@ -78,14 +108,14 @@ class TorchEngine:
 
     def encode_batch(self, images: Tensor) -> list[Features]:
         """Normalised images (b, 3, S, S) on any device → features of each."""
-        maps = self.model.encode(images.to(self.device, self.dtype))
+        maps = self._encode(images.to(self.device, self.dtype), self._position)
         return [
             Features(embed[None], fine[None], middle[None]) for fine, middle, embed in zip(*maps, strict=True)
         ]
 
     @torch.inference_mode()
     def recall(self, features: Features, recollections: Sequence[Recollection]) -> Features:
-        if self._cpu_recall is not None:
+        if self._cpu_recall is not None and self._is_plain():
             embed = self._cpu_recall(features, [self._remembered(each) for each in recollections])
         else:
             embed = self.model.recall(cast(Tensor, features.image_embed), *self._padded(recollections))
@@ -126,7 +156,7 @@ class TorchEngine:
         self, features: Features, points: FloatArray, labels: FloatArray, mask_input: FloatArray | None = None
     ) -> Decoded:
         mask = None if mask_input is None else self._tensor(mask_input)
-        decoded = self.decode_tensors(features, self._tensor(points), self._tensor(labels), mask)
+        decoded = self.decode_tensors(features, self._float(points), self._float(labels), mask)
         masks, ious, presence, pointers = (_numpy(x) for x in decoded)
         return Decoded(masks, ious, presence[:, 0], pointers)
 
@@ -137,30 +167,38 @@ class TorchEngine:
         pointers (b, 4, c). Without points and labels the decoder gets no prompt token at all."""
         model, prompts = self.model, self.model.sam_prompt_encoder
         if points is None or labels is None:
-            b = 1 if mask is None else len(mask)
-            sparse = model.no_mem_embed.new_zeros(b, 0, self.preset.dim)
+            sparse = self._grid.new_zeros(1 if mask is None else len(mask), 0, self.preset.dim)
         else:
-            b = len(points)
-            sparse = prompts.points(points.to(self.dtype), labels.to(self.dtype))
-        if mask is None:
-            dense = prompts.no_mask_embed.weight.reshape(1, -1, 1, 1)
-        else:
-            dense = prompts.mask_downscaling(mask.to(self.dtype))
+            # in full precision: half of it is off by pixels
+            sparse = prompts.points(points.float(), labels.float())
+        dense = self._no_mask if mask is None else prompts.mask_downscaling(mask.to(self.dtype))
         masks, ious, presence, tokens = model.sam_mask_decoder(
             cast(Tensor, features.image_embed),
-            prompts.pe_layer.grid(self.preset.grid),
+            self._grid,
             sparse,
-            dense.expand(b, -1, self.preset.grid, self.preset.grid),
+            dense,
             (features.high_res_feats_0, features.high_res_feats_1),
+            self._image_side(features) if mask is None and self._is_plain() else None,
         )
         return masks, ious, presence, model.obj_ptr_proj(tokens)
+
+    def _image_side(self, features: Features) -> ImageSide:
+        """The decoder's first projections of an image: computed at its first prompt, then kept with it."""
+        with self._lock:
+            side = self._image_sides.get(features)
+        if side is None:
+            embed = cast(Tensor, features.image_embed)
+            side = self.model.sam_mask_decoder.project_image(embed, self._grid, self._no_mask)
+            with self._lock:
+                self._image_sides[features] = side
+        return side
 
     @torch.inference_mode()
     def remember(
         self, features: Features, mask_logits: FloatArray, binarize: FloatArray, presence: FloatArray
     ) -> list[Memory]:
         arrays = (mask_logits, binarize, presence.reshape(-1, 1))
-        return self.remember_tensors(features, *(self._tensor(a) for a in arrays))
+        return self.remember_tensors(features, *(self._float(a) for a in arrays))
 
     def remember_tensors(
         self, features: Features, mask_logits: Tensor, binarize: Tensor, presence: Tensor
@@ -181,6 +219,15 @@ class TorchEngine:
     def from_arrays(self, features: Features) -> Features:
         maps = features.image_embed, features.high_res_feats_0, features.high_res_feats_1
         return Features(*map(self._tensor, maps))
+
+
+def _cast(model: Sam2, device: torch.device, dtype: torch.dtype) -> Sam2:
+    """All of a model but the encoding of points, which half precision would move by pixels."""
+    encoding = model.sam_prompt_encoder.pe_layer
+    matrix = encoding.positional_encoding_gaussian_matrix
+    model.to(device, dtype)
+    encoding.positional_encoding_gaussian_matrix = matrix.to(device, torch.float32)
+    return model
 
 
 def _numpy(x: Tensor) -> FloatArray:

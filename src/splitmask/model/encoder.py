@@ -61,8 +61,10 @@ class ImageEncoder(nn.Module):
             self.trunk = Hiera(preset.trunk)
         self.neck = Neck(preset.trunk.channels, preset.dim, preset.top_down_levels)
 
-    def forward(self, image: Tensor, head_0: nn.Conv2d, head_1: nn.Conv2d) -> tuple[Tensor, Tensor, Tensor]:
-        maps: list[Tensor] = self.trunk(image)
+    def forward(
+        self, image: Tensor, head_0: nn.Conv2d, head_1: nn.Conv2d, position: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        maps: list[Tensor] = self.trunk(image) if position is None else self.trunk(image, position)
         coarse = self.neck.coarse(maps)
         fine = []
         for level, head in enumerate((head_0, head_1)):

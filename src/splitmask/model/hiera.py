@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from splitmask.model.layers import Mlp
+from splitmask.model.layers import Mlp, in_parts
 from splitmask.presets import HieraParams
 
 
@@ -76,11 +76,14 @@ class MultiScaleBlock(nn.Module):
             x = self.proj(normed)
             x = pool_bhwc(x) if self.pool else x
         out = to_windows(normed, self.window) if self.window else normed
-        out = self.attn(out)
+        out = in_parts(self.attn, out, 3 * x.shape[-1] * out.shape[1] * out.shape[2])
         if self.window:
             window = self.window // 2 if self.pool else self.window
             out = from_windows(out, window, x.shape[1], x.shape[2])
         x = x + out
+        return in_parts(self.feed_forward, x.flatten(0, 2), 4 * x.shape[-1]).view(x.shape)
+
+    def feed_forward(self, x: Tensor) -> Tensor:
         return x + torch.as_tensor(self.mlp(self.norm2(x)))
 
 
@@ -114,9 +117,10 @@ class Hiera(nn.Module):
         tiled = self.pos_embed_window.repeat(1, 1, h // side, w // side)
         return (coarse + tiled).permute(0, 2, 3, 1)
 
-    def forward(self, image: Tensor) -> list[Tensor]:
+    def forward(self, image: Tensor, position: Tensor | None = None) -> list[Tensor]:
+        """position: what `position` gives for the map at stride 4, where it has been computed before."""
         x = self.patch_embed(image)
-        x = x + self.position(x.shape[1], x.shape[2])
+        x = x + (self.position(x.shape[1], x.shape[2]) if position is None else position)
         maps = []
         for i, block in enumerate(self.blocks):
             x = block(x)

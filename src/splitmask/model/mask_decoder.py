@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from splitmask.model.layers import Attention, LayerNorm2d, Mlp
 from splitmask.presets import Preset
 
+# keys and values of an image for the tokens, and its queries of them: (1|b, heads, hw, d) each
+ImageSide = tuple[Tensor, Tensor, Tensor]
+
 
 class TwoWayBlock(nn.Module):
     """Tokens attend to themselves and to the image, the image attends to the tokens."""
@@ -24,8 +27,23 @@ class TwoWayBlock(nn.Module):
         self.norm4 = nn.LayerNorm(dim)
         self.cross_attn_image_to_token = Attention(dim, heads, downsample=2)
 
+    def project_image(self, image: Tensor, image_pe: Tensor) -> ImageSide:
+        """What does not depend on the tokens: keys and values for them, and the image's own queries."""
+        to_image, to_token = self.cross_attn_token_to_image, self.cross_attn_image_to_token
+        keyed = image + image_pe
+        return (
+            to_image.split_heads(to_image.k_proj(keyed)),
+            to_image.split_heads(to_image.v_proj(image)),
+            to_token.split_heads(to_token.q_proj(keyed)),
+        )
+
     def forward(
-        self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor
+        self,
+        tokens: Tensor,
+        image: Tensor,
+        token_pe: Tensor,
+        image_pe: Tensor,
+        image_side: ImageSide | None = None,
     ) -> tuple[Tensor, Tensor]:
         if self.first:
             tokens = self.self_attn(tokens, tokens, tokens)
@@ -33,10 +51,15 @@ class TwoWayBlock(nn.Module):
             q = tokens + token_pe
             tokens = tokens + self.self_attn(q, q, tokens)
         tokens = self.norm1(tokens)
-        keyed = image + image_pe
-        tokens = self.norm2(tokens + self.cross_attn_token_to_image(tokens + token_pe, keyed, image))
+        b = len(tokens)
+        k, v, q = (x.expand(b, -1, -1, -1) for x in image_side or self.project_image(image, image_pe))
+        to_image, to_token = self.cross_attn_token_to_image, self.cross_attn_image_to_token
+        own = to_image.split_heads(to_image.q_proj(tokens + token_pe))
+        tokens = self.norm2(tokens + to_image.attend(own, k, v))
         tokens = self.norm3(tokens + self.mlp(tokens))
-        image = self.norm4(image + self.cross_attn_image_to_token(keyed, tokens + token_pe, tokens))
+        keys = to_token.split_heads(to_token.k_proj(tokens + token_pe))
+        values = to_token.split_heads(to_token.v_proj(tokens))
+        image = self.norm4(image + to_token.attend(q, keys, values))
         return tokens, image
 
 
@@ -47,11 +70,15 @@ class TwoWayTransformer(nn.Module):
         self.final_attn_token_to_image = Attention(dim, heads, downsample=2)
         self.norm_final_attn = nn.LayerNorm(dim)
 
-    def forward(self, tokens: Tensor, image: Tensor, image_pe: Tensor) -> tuple[Tensor, Tensor]:
-        """tokens (b, n, c), image (b, hw, c), image_pe (1, hw, c) → both, updated."""
+    def forward(
+        self, tokens: Tensor, image: Tensor, image_pe: Tensor, image_side: ImageSide | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """tokens (b, n, c), image (1|b, hw, c), image_pe (1, hw, c) → both, updated. image_side: what the
+        first layer's `project_image` gives, where it has been computed before."""
         token_pe = tokens
         for layer in self.layers:
-            tokens, image = layer(tokens, image, token_pe, image_pe)
+            tokens, image = layer(tokens, image, token_pe, image_pe, image_side)
+            image_side = None
         attended = self.final_attn_token_to_image(tokens + token_pe, image + image_pe, image)
         return self.norm_final_attn(tokens + attended), image
 
@@ -82,19 +109,30 @@ class MaskDecoder(nn.Module):
         up1, norm, act1, up2, act2 = self.output_upscaling
         return torch.as_tensor(act2(up2(act1(norm(up1(image) + high_res_1))) + high_res_0))
 
+    def project_image(self, image: Tensor, image_pe: Tensor, dense: Tensor) -> ImageSide:
+        """What depends on the image alone, to be computed once for many prompts without a mask: dense
+        (1, c, 1, 1) is then the same for all of them."""
+        first = self.transformer.layers[0]
+        assert isinstance(first, TwoWayBlock)
+        return first.project_image(_tokens(image + dense), _tokens(image_pe))
+
     def forward(
-        self, image: Tensor, image_pe: Tensor, sparse: Tensor, dense: Tensor, high_res: tuple[Tensor, Tensor]
+        self,
+        image: Tensor,
+        image_pe: Tensor,
+        sparse: Tensor,
+        dense: Tensor,
+        high_res: tuple[Tensor, Tensor],
+        image_side: ImageSide | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """image (1|b, c, h, w), sparse (b, n, c), dense (b, c, h, w), high_res (1|b, …) →
+        """image (1|b, c, h, w), sparse (b, n, c), dense (1|b, c, h, w), high_res (1|b, …) →
         masks (b, 4, M, M), ious (b, 4), presence (b, 1), mask tokens (b, 4, c)."""
         b, _, c = sparse.shape
         own = torch.cat((self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight))
         tokens = torch.cat((own.expand(b, -1, -1), sparse), dim=1)
         src = image + dense
         h, w = src.shape[-2:]
-        hs, src = self.transformer(
-            tokens, src.flatten(2).transpose(1, 2), image_pe.flatten(2).transpose(1, 2)
-        )
+        hs, src = self.transformer(tokens, _tokens(src), _tokens(image_pe), image_side)
         upscaled = self.upscale(src.transpose(1, 2).reshape(b, c, h, w), *high_res)
         mask_tokens = hs[:, 2 : 2 + self.mask_tokens.num_embeddings]
         hyper = torch.stack(
@@ -103,3 +141,8 @@ class MaskDecoder(nn.Module):
         masks = (hyper @ upscaled.flatten(2)).reshape(b, -1, *upscaled.shape[-2:])
         ious = torch.sigmoid(self.iou_prediction_head(hs[:, 1]))
         return masks, ious, self.pred_obj_score_head(hs[:, 0]), mask_tokens
+
+
+def _tokens(x: Tensor) -> Tensor:
+    """(b, c, h, w) → (b, hw, c)."""
+    return x.flatten(2).transpose(1, 2)

@@ -39,7 +39,7 @@ class PromptEncoder(nn.Module):
         encoded = encoded + none * self.not_a_point_embed.weight
         for label, embedding in enumerate(self.point_embeddings.parameters()):
             encoded = encoded + (labels == label).to(coords.dtype)[..., None] * embedding
-        return encoded
+        return encoded.to(self.not_a_point_embed.weight.dtype)
 
     def mask(self, mask: Tensor, has_mask: Tensor) -> Tensor:
         """mask (b, 1, M, M) logits, has_mask (b,) 1 or 0 → (b, c, h, w)."""

@@ -50,11 +50,14 @@ class Sam2(nn.Module):
     def _no_mem(self) -> Tensor:
         return self.no_mem_embed.reshape(1, -1, 1, 1)
 
-    def encode(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def encode(self, image: Tensor, position: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """image (b, 3, S, S), normalised → high_res_feats_0 (b, c/8, S/4, S/4),
-        high_res_feats_1 (b, c/4, S/8, S/8), image_embed (b, c, S/16, S/16) with `no_mem_embed`."""
+        high_res_feats_1 (b, c/4, S/8, S/8), image_embed (b, c, S/16, S/16) with `no_mem_embed`.
+        position: of `Hiera.position`, where it has been computed before."""
         decoder = self.sam_mask_decoder
-        high_res_0, high_res_1, coarse = self.image_encoder(image, decoder.conv_s0, decoder.conv_s1)
+        high_res_0, high_res_1, coarse = self.image_encoder(
+            image, decoder.conv_s0, decoder.conv_s1, position
+        )
         return high_res_0, high_res_1, coarse + self._no_mem()
 
     def decode(
@@ -72,7 +75,7 @@ class Sam2(nn.Module):
         prompt = self.sam_prompt_encoder
         masks, ious, presence, tokens = self.sam_mask_decoder(
             image_embed,
-            prompt.pe_layer.grid(self.preset.grid),
+            prompt.pe_layer.grid(self.preset.grid).to(image_embed.dtype),
             prompt.points(point_coords, point_labels),
             prompt.mask(mask_input, has_mask_input),
             (high_res_feats_0, high_res_feats_1),
@@ -90,7 +93,8 @@ class Sam2(nn.Module):
         hard = binarize.reshape(-1, 1, 1, 1)
         mask = hard * (mask_logits > 0).to(mask_logits.dtype) + (1 - hard) * torch.sigmoid(mask_logits)
         scale, shift = self.preset.memory_mask_scale
-        memory = self.memory_encoder(image_embed - self._no_mem(), mask * scale + shift)
+        mask = (mask * scale + shift).to(image_embed.dtype)
+        memory = self.memory_encoder(image_embed - self._no_mem(), mask)
         if self.no_obj_embed_spatial is not None:
             absent = (object_score_logits <= 0).to(memory.dtype).reshape(-1, 1, 1, 1)
             memory = memory + absent * self.no_obj_embed_spatial.reshape(1, -1, 1, 1)

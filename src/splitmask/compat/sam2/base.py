@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -61,9 +62,9 @@ class SAM2Base(Sam2):
 
     def __init__(self, preset: Preset, flags: Flags | None = None) -> None:
         super().__init__(preset)
+        self._engine: TorchEngine | None = None
         for field in fields(Flags):
             setattr(self, field.name, getattr(flags or Flags(), field.name))
-        self._engine: TorchEngine | None = None
 
     @property
     def image_size(self) -> int:
@@ -79,11 +80,21 @@ class SAM2Base(Sam2):
 
     @property
     def engine(self) -> TorchEngine:
-        """The four verbs where the model is now; made anew after `.to(…)`."""
+        """The four verbs where the model is now; made anew after `.to(…)` and when weights are loaded."""
         here = (self.device, self.no_mem_embed.dtype)
-        if self._engine is None or (self._engine.device, self._engine.dtype) != here:
-            self._engine = TorchEngine(self, *here)
-        return self._engine
+        engine = self._engine
+        if engine is None or (engine.device, engine.dtype) != here:
+            engine = TorchEngine(self, *here)
+            self._engine = engine
+        return engine
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        self._engine = None  # it has taken what it needs from the weights that go
+        return super().load_state_dict(*args, **kwargs)
+
+    def train(self, mode: bool = True) -> Self:
+        self._engine = None
+        return super().train(mode)
 
     def forward_image(self, img_batch: Tensor) -> dict[str, list[Tensor]]:
         """Normalised images (b, 3, S, S) → `backbone_fpn`: maps at stride 4, 8, 16, as the decoder takes
