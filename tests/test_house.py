@@ -25,7 +25,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 # Data order: a room may import those before it, never those after.
 ROOMS = [
     *("errors", "types", "presets", "files", "jsonfield", "masks", "result"),
-    *("media", "model", "engine", "session", "effects", "export"),
+    *("media", "model", "engine", "session", "bundle", "effects", "export"),
     *("onnx", "train", "eval", "jobs", "demo", "bench", "compat", "cli"),
 ]
 MAY_IMPORT_TORCH = ("model/", "engine/torch.py", "onnx/", "train/", "compat/")
