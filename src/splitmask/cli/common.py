@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from splitmask.engine import Engine
+    from splitmask.jobs.segmenting import Found
 
 OUT = typer.Option(Path("splitmask-out"), "--out", "-o", metavar="DIR", help="Where results go.")
 MODEL = typer.Option("nano", "--model", metavar="NAME|PATH", help="See: splitmask models.")
@@ -68,3 +69,11 @@ def say(*lines: Any) -> None:
     """Result lines on stdout, without markup."""
     for line in lines:
         typer.echo(line)
+
+
+def say_found(name: str, size: tuple[int, ...], found: Sequence[Found], folder: Path, elapsed: float) -> None:
+    """What came of one picture of (H, W): each object's score and share. elapsed: milliseconds."""
+    say(f"{name}: {size[1]} × {size[0]}, {elapsed:.0f} ms → {shown(folder)}/")
+    for item in found:
+        share = item.pixels.mean() * 100
+        say(f"  {item.info.name}: score {item.mask.score:.2f}, {share:.1f} % of the picture")

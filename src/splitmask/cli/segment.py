@@ -6,14 +6,10 @@ import time
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from splitmask.cli import common, ordered
-
-if TYPE_CHECKING:
-    from splitmask.jobs.segmenting import Found, Picture
 
 _EXAMPLES = common.examples(
     "splitmask segment truck.jpg --point 530,360",
@@ -77,12 +73,4 @@ def segment(
             elapsed = (time.perf_counter() - start) * 1000
             folder = out / picture.path.stem
             segmenting.write(runner, picture, found, folder, wanted)
-            _report(picture, found, folder, elapsed)
-
-
-def _report(picture: Picture, found: list[Found], folder: Path, elapsed: float) -> None:
-    h, w = picture.image.shape[:2]
-    common.say(f"{picture.path.name}: {w} × {h}, {elapsed:.0f} ms → {common.shown(folder)}/")
-    for item in found:
-        share = item.pixels.mean() * 100
-        common.say(f"  {item.info.name}: score {item.mask.score:.2f}, {share:.1f} % of the picture")
+            common.say_found(picture.path.name, picture.image.shape[:2], found, folder, elapsed)

@@ -90,7 +90,9 @@ class _Reader:
                 self._prompt(flag, value)
                 self._unused = None
         if self._unused:
-            raise PromptError(f"{self._unused}: no prompt follows it; put it before its --point, --box or --mask")
+            raise PromptError(
+                f"{self._unused}: no prompt follows it; put it before its --point, --box or --mask"
+            )
 
     def _prompt(self, flag: str, value: str) -> None:
         if self._object is None:
@@ -127,18 +129,24 @@ class _Reader:
         return self.said.setdefault((frame, object_id), Said(frame, object_id))
 
 
-def understand(words: Words, file: Path | None = None, first_frame: int = 0) -> Script:
+def understand(
+    words: Words, file: Path | None = None, first_frame: int = 0, known: Sequence[ObjectInfo] = ()
+) -> Script:
     """Prompts of a file, then those of the command line. Prompts without --frame are on `first_frame`.
+
+    known: objects that are there already, to be named by the words.
 
     Raises PromptError: nothing was said, or a value is not of its form; ResultError for the file.
     """
     reader = _Reader(first_frame)
+    reader.names = {info.id: info.name for info in known}
     if file is not None:
         reader.read_file(file)
     reader.read(words)
     if not reader.said:
         raise PromptError("say what the object is: --point X,Y (a click), --box X0,Y0,X1,Y1 or --mask FILE")
-    objects = [ObjectInfo(key, name, color_of(at)) for at, (key, name) in enumerate(reader.names.items())]
+    made = {key: ObjectInfo(key, name, color_of(at)) for at, (key, name) in enumerate(reader.names.items())}
+    objects = (made | {info.id: info for info in known}).values()
     return Script(tuple(objects), tuple(reader.said.values()))
 
 

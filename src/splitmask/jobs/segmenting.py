@@ -32,7 +32,7 @@ from splitmask.result import (
 )
 from splitmask.session import ImageSession
 from splitmask.session.prompts import check_prompt
-from splitmask.types import BoolArray, ByteArray, Frame, Mask, Prompt
+from splitmask.types import BoolArray, ByteArray, Features, Frame, Mask, Prompt
 
 _OVERLAY = "overlay.png"
 
@@ -49,11 +49,17 @@ class Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """An image whose prompts have been checked."""
+    """An image whose prompts have been checked.
+
+    features, source and frame: of one that was encoded elsewhere, where `path` need not be.
+    """
 
     path: Path
     image: ByteArray  # (H, W, 3)
     prompts: tuple[tuple[ObjectInfo, Prompt], ...]
+    features: Features | None = None
+    source: Source | None = None
+    frame: int = 0
 
 
 def check_names(images: Sequence[Path]) -> None:
@@ -84,14 +90,17 @@ def read(path: Path, script: Script) -> Picture:
     image = read_image(path)
     size = image.shape[:2]
     said = {each.object_id: each for each in script.said}
-    prompts = ((info, _whole(said[info.id], size)) for info in script.objects if info.id in said)
+    prompts = ((info, whole(said[info.id], size)) for info in script.objects if info.id in said)
     return Picture(path, image, tuple(prompts))
 
 
 def find(engine: Engine, picture: Picture, multimask: bool) -> list[Found]:
     """Every object's mask, the best of the three readings where a single click is ambiguous."""
     session = ImageSession(engine)
-    session.set_image(picture.image)
+    if picture.features is None:
+        session.set_image(picture.image)
+    else:
+        session.set_features(picture.features, picture.image.shape[:2])
     found: list[Found] = []
     for info, prompt in picture.prompts:
         ambiguous = len(prompt.points) == 1 and prompt.box is None and prompt.mask is None
@@ -131,7 +140,7 @@ def _write(
     save_result(folder / outputs.RESULT, _result(engine, picture, found))
 
 
-def _whole(said: Said, size: tuple[int, int]) -> Prompt:
+def whole(said: Said, size: tuple[int, int]) -> Prompt:
     """A mask beside points and box, as the image decoder takes them."""
     prompts = said.prompts(size)
     mask = next((prompt.mask for prompt in prompts if prompt.mask is not None), None)
@@ -157,9 +166,9 @@ def _result(engine: Engine, picture: Picture, found: Sequence[Found]) -> Result:
         for item in found
     )
     return Result(
-        Source(picture.path.name, digest([picture.path]), w, h, 1),
+        picture.source or Source(picture.path.name, digest([picture.path]), w, h, 1),
         ModelInfo(engine.preset.name, engine.weights_sha256),
         tuple(item.info for item in found),
-        tuple(PromptRecord.of(0, item.info.id, item.prompt) for item in found),
-        (FrameRecord(0, None, masks),),
+        tuple(PromptRecord.of(picture.frame, item.info.id, item.prompt) for item in found),
+        (FrameRecord(picture.frame, None, masks),),
     )

@@ -1,0 +1,274 @@
+"""`splitmask encode` and `splitmask decode`, from files to files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cli_helpers import files, photo, small_model, splitmask
+from media_helpers import write_numbered
+from splitmask.bundle import Bundle
+from splitmask.engine import load
+from splitmask.masks import rle
+from splitmask.masks.resize import logits_to_mask
+from splitmask.media import open_clip, read_image
+from splitmask.result import load_result
+from splitmask.session import VideoSession
+from splitmask.types import Prompt
+
+Capsys = pytest.CaptureFixture[str]
+PARTS = ["embedding.bin", "manifest.json", "preview.jpg"]
+
+
+def encode(capsys: Capsys, *words: object) -> str:
+    outcome = splitmask(capsys, "encode", "--model", small_model(), *words)
+    assert (outcome.code, outcome.err) == (0, "")
+    return outcome.out
+
+
+def decode(capsys: Capsys, *words: object, model: object = None) -> str:
+    outcome = splitmask(capsys, "decode", "--model", model or small_model(), *words)
+    assert (outcome.code, outcome.err) == (0, "")
+    return outcome.out
+
+
+def wrong(capsys: Capsys, *words: object) -> str:
+    return splitmask(capsys, *words, "--model", small_model()).error
+
+
+@pytest.fixture
+def shots(tmp_path: Path) -> Path:
+    """A folder of two pictures and something else."""
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    photo(folder / "shot2.png")
+    photo(folder / "shot10.jpg", 61, 47)
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+@pytest.fixture
+def decoder_only(tmp_path: Path) -> Path:
+    """The model as a page has it: no encoder, no memory."""
+    folder = tmp_path / "decoder"
+    shutil.copytree(small_model(), folder)
+    for file in folder.iterdir():
+        if file.name not in ("graphs.json", "mask_decoder.onnx"):
+            file.unlink()
+    return folder
+
+
+def masks_of(file: Path) -> dict[int, np.ndarray]:
+    return {mask.id: rle.decode(mask.rle) for mask in load_result(file).frames[0].objects}
+
+
+@pytest.mark.parametrize("kind", ["folder", "pattern", "zip", "files"])
+def test_pictures_from_anywhere(capsys: Capsys, tmp_path: Path, shots: Path, kind: str) -> None:
+    sources = {
+        "folder": [shots],
+        "pattern": [shots / "*.*g"],
+        "zip": [shutil.make_archive(str(tmp_path / "all"), "zip", tmp_path, "shots")],
+        "files": [shots / "shot2.png", shots / "shot10.jpg"],
+    }
+    out = encode(capsys, *sources[kind], "-o", tmp_path / "out")
+    assert files(tmp_path / "out") == [f"{name}/{part}" for name in ("shot10", "shot2") for part in PARTS]
+    assert [line.split(" → ")[0] for line in out.splitlines()] == [
+        "shot2.png: 90 × 60",
+        "shot10.jpg: 61 × 47",
+        "2 bundles written, 0 there already",
+    ]
+    assert Bundle.load(tmp_path / "out" / "shot10").size == (47, 61)
+
+
+def test_a_second_run_goes_on_where_the_first_stopped(capsys: Capsys, tmp_path: Path, shots: Path) -> None:
+    out = tmp_path / "out"
+    encode(capsys, shots, "-o", out)
+    before = (out / "shot2" / "manifest.json").stat().st_mtime_ns
+    (out / "shot10" / "manifest.json").unlink()  # as where the first run was ended
+    assert encode(capsys, shots, "-o", out).endswith("1 bundle written, 1 there already\n")
+    cut = (out / "shot10" / "embedding.bin").read_bytes()[:-1]
+    (out / "shot10" / "embedding.bin").write_bytes(cut)
+    assert encode(capsys, shots, "-o", out).endswith("1 bundle written, 1 there already\n")
+    assert (out / "shot2" / "manifest.json").stat().st_mtime_ns == before
+    Bundle.load(out / "shot10")
+    assert encode(capsys, shots, "-o", out, "--overwrite").endswith("2 bundles written, 0 there already\n")
+
+
+def test_another_bundle_stays_unless_told_otherwise(capsys: Capsys, tmp_path: Path) -> None:
+    image = photo(tmp_path / "a.png")
+    encode(capsys, image, "-o", tmp_path / "out")
+    before = (tmp_path / "out" / "a" / "embedding.bin").read_bytes()
+    words = "encode", image, "-o", tmp_path / "out", "--dtype", "int8"
+    assert "--overwrite" in wrong(capsys, *words)
+    photo(tmp_path / "a.png", 80, 80)
+    assert "of another picture" in wrong(capsys, *words[:4])
+    assert (tmp_path / "out" / "a" / "embedding.bin").read_bytes() == before
+    encode(capsys, *words[1:], "--overwrite")
+    assert len((tmp_path / "out" / "a" / "embedding.bin").read_bytes()) == len(before) // 2
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        ["--point", "30,30"],
+        ["--box", "10,10,50,50", "--point", "60,20,0"],
+        ["--object", "a", "--point", "30,30", "--object", "b", "--mask", "rough.png"],
+        ["--point", "30,30", "--multimask"],
+    ],
+)
+def test_decode_gives_what_segment_gives_without_picture_or_encoder(
+    capsys: Capsys,
+    tmp_path: Path,
+    decoder_only: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    prompt: list[str],
+    zipped: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photo(Path("rough.png"))
+    photo(Path("a.png"))
+    words = "a.png", *prompt, "-o", "whole"
+    assert splitmask(capsys, "segment", "--model", small_model(), *words).code == 0
+    encode(capsys, "a.png", "-o", "bundles", "--dtype", "float32", *(["--zip"] if zipped else []))
+    Path("a.png").unlink()
+    out = decode(
+        capsys, "bundles/a.zip" if zipped else "bundles/a", *prompt, "-o", "split", model=decoder_only
+    )
+    assert out.startswith("a.png: 90 × 60, ")
+    assert files(Path("split")) == files(Path("whole"))
+    whole, split = (load_result(Path(name) / "a" / "result.json") for name in ("whole", "split"))
+    assert (split.source, split.prompts, split.objects) == (whole.source, whole.prompts, whole.objects)
+    theirs = masks_of(Path("whole/a/result.json"))
+    for key, mask in masks_of(Path("split/a/result.json")).items():
+        assert np.array_equal(mask, theirs[key])
+    pictures = [read_image(Path(name) / "a" / "overlay.png").astype(int) for name in ("whole", "split")]
+    assert np.abs(pictures[0] - pictures[1]).mean() < 8  # the preview is a JPEG
+
+
+def test_either_engine_decodes_what_the_other_encoded(capsys: Capsys, tmp_path: Path) -> None:
+    encode(capsys, photo(tmp_path / "a.png"), "-o", tmp_path / "bundles", "--engine", "torch")
+    for engine in ("torch", "ort"):
+        decode(
+            capsys,
+            tmp_path / "bundles" / "a",
+            "--point",
+            "30,30",
+            "--engine",
+            engine,
+            "-o",
+            tmp_path / engine,
+        )
+    ours, theirs = (masks_of(tmp_path / engine / "a" / "result.json")[1] for engine in ("torch", "ort"))
+    assert (ours == theirs).mean() > 0.999
+
+
+def test_encoding_needs_what_decoding_does_not(capsys: Capsys, tmp_path: Path, decoder_only: Path) -> None:
+    error = splitmask(capsys, "encode", photo(tmp_path / "a.png"), "--model", decoder_only).error
+    assert "image_encoder.onnx" in error
+
+
+def test_frames_of_a_clip_as_they_are(capsys: Capsys, tmp_path: Path) -> None:
+    clip = write_numbered(tmp_path / "clip.mp4", 12)
+    out = encode(capsys, clip, "--frames", "7,2:4", "--zip", "-o", tmp_path / "out")
+    assert files(tmp_path / "out") == ["clip/000002.zip", "clip/000003.zip", "clip/000007.zip"]
+    assert "clip.mp4, frame 7: " in out
+    bundle = Bundle.load(tmp_path / "out" / "clip" / "000007.zip")
+    assert (bundle.frame, bundle.objects) == (7, ())
+    again = encode(capsys, clip, "--frames", "7,2:4", "--zip", "-o", tmp_path / "out")
+    assert again.endswith("0 bundles written, 3 there already\n")
+
+
+def test_a_tracked_frame_is_corrected_from_its_bundle(
+    capsys: Capsys, tmp_path: Path, decoder_only: Path
+) -> None:
+    clip = write_numbered(tmp_path / "clip.mp4", 12)
+    track = ["track", clip, "--model", small_model(), "--save", "rle_json", "-o", tmp_path]
+    said = ["--object", "dog", "--frame", "3", "--point", "20,20", "--object", "cat", "--point", "50,30"]
+    assert splitmask(capsys, *track, *said).code == 0
+    result = tmp_path / "clip" / "result.json"
+    tracked = load_result(result)
+    out = tmp_path / "out"
+    encode(capsys, clip, "--frames", "8,1", "--prompts", result, "--dtype", "float32", "-o", out)
+    assert files(out) == [f"clip/{name}/{part}" for name in ("000001", "000008") for part in PARTS]
+    for frame in (1, 8):
+        bundle = Bundle.load(out / "clip" / f"{frame:06d}")
+        assert [each.info.name for each in bundle.objects] == ["dog", "cat"]
+        assert [each.presence for each in bundle.objects] == pytest.approx(
+            [mask.presence for mask in tracked.frames[frame].objects], abs=1e-4
+        )
+    click = ["--object", "cat", "--point", "10,40"]
+    decode(capsys, out / "clip" / "000008", *click, "-o", tmp_path / "fixed", model=decoder_only)
+    fixed = load_result(tmp_path / "fixed" / "000008" / "result.json")
+    assert [(info.id, info.name) for info in fixed.objects] == [(2, "cat")]
+    assert (fixed.prompts[0].frame, fixed.frames[0].index) == (8, 8)
+    assert fixed.source.sha256 == tracked.source.sha256
+    with open_clip(clip) as frames, VideoSession(load(small_model()), frames) as session:
+        for object_id, (x, y) in ((1, (20, 20)), (2, (50, 30))):
+            session.add_prompt(object_id, 3, Prompt([[x, y]], [1]))  # type: ignore[arg-type]
+        for reverse in (True, False):
+            list(session.propagate(3, reverse=reverse))
+        theirs = session.add_prompt(2, 8, Prompt([[10, 40]], [1]))  # type: ignore[arg-type]
+    assert np.array_equal(
+        masks_of(tmp_path / "fixed" / "000008" / "result.json")[2], logits_to_mask(theirs.logits, theirs.size)
+    )
+    error = wrong(capsys, "encode", clip, "--frames", "8", "--prompts", result, "-o", out)
+    assert "000008 is there already" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["encode", "nothing.png"], "nothing.png does not exist"),
+        (["encode", "*.gif"], "*.gif matches no image"),
+        (["encode", "empty"], "folder empty holds no images"),
+        (["encode", "empty.zip"], "empty.zip holds no images"),
+        (["encode", "cut.zip"], "cut.zip is damaged, or has a password"),
+        (["encode", "bad.zip"], "bad.zip/../a.png is not an image"),
+        (["encode", "clip.mp4"], "to encode frames of a video say which: --frames 10,20"),
+        (["encode", "clip.mp4", "--frames", "99"], "frame 99 does not exist: clip.mp4 has 3 frames"),
+        (["encode", "clip.mp4", "--frames", "1,x"], 'frame range "x" is not of the form A:B'),
+        (["encode", "clip.mp4", "--frames", "1:"], "--frames 1:: say where it ends"),
+        (["encode", "clip.mp4", "a.png", "--frames", "1"], "for one video"),
+        (["encode", "clip.mp4", "--frames", "1", "--prompts", "late.json"], "frame 7 does not exist"),
+        (["encode", "a.png", "--prompts", "late.json"], "say which with --frames"),
+        (["encode", "a.png", "--dtype", "int4"], "choose one of float32, float16, int8"),
+        (["encode", "a.png", "x/a.png"], "would both write to a"),
+        (["decode", "a.png", "--point", "1,1"], "a.png: no bundle, or a damaged one"),
+        (["decode", "nothing", "--point", "1,1"], "nothing: there is no such file or folder"),
+        (["decode", "out/a"], "say what the object is"),
+        (["decode", "out/a", "--point", "91,1"], "outside the frame"),
+        (["decode", "out/clip/000001", "--point", "1,1", "--multimask"], "--multimask is for stills"),
+    ],
+)
+def test_what_users_get_wrong(
+    capsys: Capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("x", "empty"):
+        Path(folder).mkdir()
+    photo(Path("a.png"))
+    photo(Path("x/a.png"))
+    write_numbered(Path("clip.mp4"), 3)
+    late = {"version": 1, "prompts": [{"frame": 7, "object": 1, "points": [[1, 1]], "labels": [1]}]}
+    Path("late.json").write_text(json.dumps(late))
+    with zipfile.ZipFile("empty.zip", "w") as archive:
+        archive.writestr("notes.txt", "")
+    with zipfile.ZipFile("bad.zip", "w") as archive:
+        archive.writestr("../a.png", "no picture")
+    with zipfile.ZipFile("cut.zip", "w") as archive:
+        archive.write("a.png")
+    whole = bytearray(Path("cut.zip").read_bytes())
+    whole[60] ^= 255
+    Path("cut.zip").write_bytes(whole)
+    if words[0] == "decode":
+        encode(capsys, "a.png", "-o", "out")
+        encode(capsys, "clip.mp4", "--frames", "1", "-o", "out")
+    before = files(Path())
+    assert says in wrong(capsys, *words, "-o", "results")
+    assert files(Path()) == before
