@@ -28,7 +28,7 @@ ROOMS = [
     *("media", "model", "engine", "session", "bundle", "effects", "export"),
     *("onnx", "train", "eval", "jobs", "demo", "bench", "compat", "cli"),
 ]
-MAY_IMPORT_TORCH = ("model/", "engine/torch.py", "onnx/", "train/", "compat/")
+MAY_IMPORT_TORCH = ("model/", "engine/torch", "onnx/", "train/", "compat/")
 LONGEST_FILE = 400  # lines
 
 

@@ -40,7 +40,7 @@ class Prompt:
     """What a person says about one object on one frame. Coordinates: pixels of the frame, (x, y)."""
 
     points: FloatArray = field(default_factory=lambda: np.zeros((0, 2), np.float32))  # (n, 2) x, y
-    labels: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros((0,), np.int32))  # (n,) 1 in, 0 out
+    labels: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))  # (n,) 1 in, 0 out
     box: FloatArray | None = None  # (4,) x0, y0, x1, y1
     mask: BoolArray | None = None  # (H, W)
 
