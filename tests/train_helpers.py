@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from splitmask.train.corpus import Corpus, Source, pack
 from splitmask.train.recipe import Phase, Recipe
@@ -34,9 +33,9 @@ def source(name: str, image: ByteArray, *maps: ByteArray) -> Source:
     return name, lambda: (image, list(maps))
 
 
-def drawn(count: int = 6, side: int = 96, clips: bool = False) -> Corpus:
-    """`count` pictures; with `clips` they are also the frames of two clips."""
-    sources = [source(f"drawn_{i}", *shapes(i)) for i in range(count)]
+def drawn(count: int = 6, side: int = 96, clips: bool = False, first: int = 0) -> Corpus:
+    """`count` pictures from the `first` on; with `clips` they are also the frames of two clips."""
+    sources = [source(f"drawn_{i}", *shapes(i)) for i in range(first, first + count)]
     frames = {"a": list(range(count // 2)), "b": list(range(count // 2, count))} if clips else {}
     return pack(sources, frames, side=side, workers=1)
 
@@ -63,7 +62,3 @@ def project(root: Path, count: int = 12) -> Path:
         write_picture(root / "drawn" / f"drawn_{i}.webp", image)
         write_picture(root / "drawn" / f"drawn_{i}.0.png", labels)
     return root
-
-
-def seeded(seed: int = 0) -> None:
-    torch.manual_seed(seed)

@@ -126,6 +126,8 @@ def read_state(path: Path) -> tuple[State, Mapping[str, str]]:
     state = content.get("model", content) if isinstance(content, dict) else content
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ModelError(f'{path} has no state dict under "model"')
+    if isinstance(content.get("average"), dict):  # a training run's: what it means to be used
+        return {**state, **content["average"]}, {PRESET_KEY: str(content.get("preset"))}
     return state, {}
 
 

@@ -48,13 +48,15 @@ class Check:
 
     @torch.no_grad()
     def __call__(self) -> dict[str, float]:
+        training = [module for module in self.model.modules() if module.training]
         self.model.eval()
         device = self.corpus.images.device
         gpus = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(gpus), torch.autocast(device.type, torch.bfloat16, enabled=bool(gpus)):
             torch.manual_seed(0)
             scores = {**self._clicks(), **self._clips()}
-        self.model.train()
+        for module in training:
+            module.training = True
         return scores
 
     def _clicks(self) -> dict[str, float]:
@@ -70,11 +72,14 @@ class Check:
             for n, scene in enumerate(np.repeat(chunk, 2)):
                 if valid[n]:
                     found[self.corpus.names[scene].split("_")[0]].append(tuple(scores[n]))
-        return {
+        means = {
             f"{kind}/{r}": float(np.mean([row[r - 1] for row in rows]))
             for kind, rows in sorted(found.items())
             for r in (1, 3, 5)
         }
+        for r in (1, 3, 5) if means else ():
+            means[f"clicks/{r}"] = float(np.mean([v for k, v in means.items() if k.endswith(f"/{r}")]))
+        return means
 
     def _rounds(self, images: Tensor, objects: Objects) -> Tensor:
         """(n, 5) IoU after each click."""

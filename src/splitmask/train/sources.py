@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,19 +27,42 @@ def _source(sample: ImageSample, of_clip: bool) -> Source:
     return sample.name, read
 
 
-def gather(paths: Iterable[Path], part: str, problems: Problems) -> tuple[list[Source], dict[str, list[int]]]:
-    """Sources of one part (`train`, `held-out`, `all`), and for each clip its frames among them, in order."""
+def gather(
+    paths: Iterable[Path], part: str, problems: Problems, limit: int | None = None
+) -> tuple[list[Source], dict[str, list[int]]]:
+    """Sources of one part (`train`, `held-out`, `all`), and for each clip its frames among them, in order.
+
+    limit: the most pictures of each path, clips whole, chosen by their names alone.
+    """
     sources: list[Source] = []
     clips: dict[str, list[tuple[int, int]]] = {}
     for path in paths:
-        reader = open_data(path)
-        known = {clip.name for clip in reader.clips(problems)}
-        for sample in reader.images(problems):
-            if part != "all" and split(sample.name) != part:
-                continue
-            frame = _FRAME.fullmatch(sample.name)
-            of_clip = frame is not None and frame["clip"] in known
-            if frame and of_clip:
-                clips.setdefault(frame["clip"], []).append((int(frame["frame"]), len(sources)))
-            sources.append(_source(sample, of_clip))
+        for group, samples in _groups(path, part, problems, limit).items():
+            for sample in samples:
+                frame = _FRAME.fullmatch(sample.name)
+                of_clip = frame is not None and frame["clip"] == group
+                if frame and of_clip:
+                    clips.setdefault(group, []).append((int(frame["frame"]), len(sources)))
+                sources.append(_source(sample, of_clip))
     return sources, {name: [i for _, i in sorted(frames)] for name, frames in clips.items()}
+
+
+def _groups(path: Path, part: str, problems: Problems, limit: int | None) -> dict[str, list[ImageSample]]:
+    """Stills by their own names, frames by those of their clips."""
+    reader = open_data(path)
+    known = {clip.name for clip in reader.clips(problems)}
+    groups: dict[str, list[ImageSample]] = {}
+    for sample in reader.images(problems):
+        if part == "all" or split(sample.name) == part:
+            frame = _FRAME.fullmatch(sample.name)
+            clip = frame["clip"] if frame and frame["clip"] in known else None
+            groups.setdefault(clip or sample.name, []).append(sample)
+    if limit is None:
+        return groups
+    kept: dict[str, list[ImageSample]] = {}
+    room = limit
+    for name in sorted(groups, key=lambda name: hashlib.sha1(name.encode(), usedforsecurity=False).digest()):
+        if len(groups[name]) <= room or not kept:
+            kept[name] = groups[name]
+            room -= len(groups[name])
+    return kept

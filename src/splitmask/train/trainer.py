@@ -1,12 +1,12 @@
-"""The training loop: one process or several, exact resume, an average of the weights, no host sync
-in a step."""
+"""The training loop's step: one process or several, exact resume, an average of the weights, no host
+sync on the way."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
-from splitmask.errors import OutputError
+from splitmask.errors import ModelError
+from splitmask.files import write_bytes
 from splitmask.model import Sam2
 from splitmask.presets import get_preset
+from splitmask.train.checkpoint import LAST, write_checkpoint
 from splitmask.train.corpus import Corpus
-from splitmask.train.recipe import Phase, Recipe
+from splitmask.train.parameters import freeze, parameter_groups, training_mode
+from splitmask.train.ranks import Ranks
+from splitmask.train.recipe import Phase, Recipe, changed
 from splitmask.train.rollout import Plan, Rollout, Verbs
 from splitmask.train.scenes import SceneSampler, degrade, draw
 from splitmask.train.targets import choose
+
+LOG = "log.json"
 
 
 class Average:
@@ -47,13 +52,6 @@ def _floats(model: nn.Module) -> dict[str, Tensor]:
     return {k: v for k, v in model.state_dict().items() if v.is_floating_point()}
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay on matrices and kernels only."""
-    decay = [p for p in model.parameters() if p.requires_grad and p.ndim >= 2]
-    plain = [p for p in model.parameters() if p.requires_grad and p.ndim < 2]
-    return [{"params": decay, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
-
-
 def sample_weights(corpus: Corpus, by_kind: dict[str, float]) -> npt.NDArray[np.float64]:
     """Share of each kind (the name's first part) spread evenly over its samples; unnamed kinds by count.
 
@@ -68,40 +66,66 @@ def sample_weights(corpus: Corpus, by_kind: dict[str, float]) -> npt.NDArray[np.
 
 
 class Trainer:
-    """`step()` until `progress` is 1. State that resumes exactly: model, average, optimiser, generators."""
+    """`step()` until `progress` is 1. State that resumes exactly: model, average, optimiser, generators.
+
+    Raises ModelError for a part to freeze that the model does not have.
+    """
 
     def __init__(
-        self, recipe: Recipe, corpus: Corpus, out: Path, start: dict[str, Tensor] | None = None
+        self,
+        recipe: Recipe,
+        corpus: Corpus,
+        out: Path,
+        start: dict[str, Tensor] | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         self.recipe, self.corpus, self.out = recipe, corpus, out
-        self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        self.ranks = ranks or Ranks()
         self.device = corpus.images.device
-        torch.manual_seed(recipe.seed + self.rank)
-        self.rng = np.random.default_rng(recipe.seed + 1000 * self.rank)
+        torch.manual_seed(recipe.seed)  # the same weights in all processes
         self.preset = get_preset(recipe.preset)
         self.model = Sam2(self.preset).to(self.device)
         if start is not None:
-            self.model.load_state_dict(start, strict=False)
-        if self.device.type == "cuda":
-            self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            torch.backends.cudnn.benchmark = True
-            torch.set_float32_matmul_precision("high")
-        self.average = Average(self.model, recipe.ema)
+            self.model.load_state_dict(start)
+        self._tune()
+        freeze(self.model, recipe.freeze)
+        groups, self._scales = parameter_groups(self.model, recipe.weight_decay, recipe.layer_decay)
         fused = self.device.type == "cuda"
-        groups = parameter_groups(self.model, recipe.weight_decay)
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98), fused=fused)
-        self.rollout = Rollout(self.model, Verbs.of(self.model, recipe.compile))
-        self._draw = torch.compile(draw) if recipe.compile == "all" else draw
-        self._degrade = torch.compile(degrade) if recipe.compile == "all" else degrade
+        self.average = Average(self.model, recipe.ema)
+        compiled = recipe.compile if self.device.type == "cuda" else "none"
+        self.compiles = compiled != "none"
+        self.rollout = Rollout(self.model, Verbs.of(self.model, compiled))
+        self._draw = torch.compile(draw) if compiled == "all" else draw
+        self._degrade = torch.compile(degrade) if compiled == "all" else degrade
+        self._begin_streams(recipe.seed)
         weights = sample_weights(corpus, recipe.weights)
         self.samplers = [SceneSampler(corpus, weights, p.scene, self.rng) for p in recipe.phases]
         self.chances = np.array([p.share for p in recipe.phases]) / sum(p.share for p in recipe.phases)
         self.mean = torch.tensor(self.preset.mean, device=self.device).reshape(3, 1, 1)
         self.std = torch.tensor(self.preset.std, device=self.device).reshape(3, 1, 1)
         self.steps = self.images = 0
-        self.spent = 0.0  # seconds, over all resumed runs
+        self.spent = 0.0  # seconds of training, over all resumed runs
+        self._mark: float | None = None
         self.log: list[dict[str, float]] = []
         self._pending: list[tuple[str, dict[str, Tensor]]] = []
+        self.train_mode()
+
+    def _tune(self) -> None:
+        if self.device.type == "cuda":
+            self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            torch.backends.cudnn.benchmark = True
+            torch.set_float32_matmul_precision("high")
+
+    def _begin_streams(self, seed: int) -> None:
+        """Each process draws scenes of its own; what kind of step comes next they draw alike."""
+        if not self.ranks.first:
+            torch.manual_seed(seed + self.ranks.rank)
+        self.rng = np.random.default_rng(seed + 1000 * self.ranks.rank)
+        self.plans = np.random.default_rng([seed, 1])
+
+    def train_mode(self) -> None:
+        training_mode(self.model, self.recipe.freeze_norm)
 
     @property
     def progress(self) -> float:
@@ -113,33 +137,39 @@ class Trainer:
         warm = min(1.0, (self.steps + 1) / self.recipe.warmup)
         cosine = 0.5 * (1 + math.cos(math.pi * self.progress))
         rate = warm * (self.recipe.final_lr + (self.recipe.lr - self.recipe.final_lr) * cosine)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        for group, scale in zip(self.optimizer.param_groups, self._scales, strict=True):
+            group["lr"] = rate * scale
 
     def _plan(self, phase: Phase) -> Plan:
-        start = phase.starts[int(self.rng.integers(len(phase.starts)))]
-        rounds = int(phase.rounds[int(self.rng.integers(len(phase.rounds)))])
+        start = phase.starts[int(self.plans.integers(len(phase.starts)))]
+        rounds = int(phase.rounds[int(self.plans.integers(len(phase.rounds)))])
         later = np.arange(1, phase.scene.frames)
-        count = int(self.rng.integers(0, phase.corrections + 1)) if len(later) else 0
-        correct = tuple(int(x) for x in self.rng.permutation(later)[:count])
-        keep = bool(self.rng.random() < 0.8)
+        count = int(self.plans.integers(0, phase.corrections + 1)) if len(later) else 0
+        correct = tuple(int(x) for x in self.plans.permutation(later)[:count])
+        keep = bool(self.plans.random() < 0.8)
         return Plan(start, rounds, correct, keep)  # type: ignore[arg-type]
 
     def step(self) -> None:
-        started = time.perf_counter()
+        self._mark = self._mark or time.perf_counter()
         self._set_rate()
         for _ in range(self.recipe.accumulate):
-            self._micro_step(int(self.rng.choice(len(self.chances), p=self.chances)))
-        if self.world > 1:
-            self._share_gradients()
+            self._micro_step(int(self.plans.choice(len(self.chances), p=self.chances)))
+        self.ranks.average(p.grad for p in self.model.parameters() if p.grad is not None)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip, foreach=True)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.average.update(self.model)
         self.steps += 1
-        self.spent += time.perf_counter() - started
+        now = time.perf_counter()
+        # one clock for all, or some would stop while others wait for them
+        self.spent = self.ranks.agree(self.spent + now - self._mark)
+        self._mark = now
 
-    def _micro_step(self, which: int) -> None:
+    def pause(self) -> None:
+        """What comes before the next step (saving, looking at held-out data) is no training time."""
+        self._mark = None
+
+    def _micro_step(self, which: int, plan: Plan | None = None) -> None:
         phase = self.recipe.phases[which]
         with torch.no_grad():
             layers = self.samplers[which].sample(phase.batch)
@@ -147,76 +177,106 @@ class Trainer:
             objects = choose(labels, phase.objects, self.recipe.least_cells)
             images = (self._degrade(images) - self.mean) / self.std
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            outcome = self.rollout(images, objects, self._plan(phase))
+            outcome = self.rollout(images, objects, plan or self._plan(phase))
         (outcome.loss / self.recipe.accumulate).backward()  # type: ignore[no-untyped-call]
-        self.images += phase.batch * phase.scene.frames * self.world
+        self.images += phase.batch * phase.scene.frames * self.ranks.world
         self._pending.append((phase.name, {"loss": outcome.loss.detach(), **outcome.scores}))
 
-    def _share_gradients(self) -> None:
-        grads = [p.grad for p in self.model.parameters() if p.grad is not None]
-        flat = torch.cat([g.flatten() for g in grads])
-        dist.all_reduce(flat, op=dist.ReduceOp.AVG)
-        at = 0
-        for g in grads:
-            g.copy_(flat[at : at + g.numel()].view_as(g))
-            at += g.numel()
+    def warm_up(self) -> None:
+        """Takes every kind of step once without learning from it, so that compiling is off the clock."""
+        buffers = {name: value.clone() for name, value in self.model.named_buffers()}
+        streams, images = self._streams(), self.images
+        for which, phase in enumerate(self.recipe.phases):
+            correct = tuple(range(1, phase.scene.frames))[: phase.corrections]
+            for start in sorted(set(phase.starts)):
+                plan = Plan(start, min(2, max(phase.rounds)), correct)  # type: ignore[arg-type]
+                self._micro_step(which, plan)
+        self.optimizer.zero_grad(set_to_none=True)
+        for name, value in self.model.named_buffers():
+            value.copy_(buffers[name])
+        self._set_streams(streams)
+        self.images = images
+        self._pending.clear()
 
     def flush(self) -> dict[str, float]:
-        """Means since the last call, brought to the host: the only sync, so call it now and then."""
+        """Means since the last call, brought to the host: the only sync, so call it now and then.
+
+        Raises ModelError if the loss is no number any more.
+        """
         sums: dict[str, list[Tensor]] = {}
         for phase, values in self._pending:
             for key, value in values.items():
                 sums.setdefault(f"{phase}/{key}", []).append(value)
         self._pending.clear()
         means = {k: float(torch.stack(v).mean()) for k, v in sums.items()}
+        broken = [key for key, value in means.items() if not math.isfinite(value)]
+        if broken:
+            raise ModelError(
+                f"training has diverged: {broken[0]} is {means[broken[0]]} at step {self.steps}; "
+                f"{self.out / LAST} is from before. Take a lower `lr`, a longer `warmup` or a smaller `clip`"
+            )
         row = {"step": float(self.steps), "images": float(self.images), "seconds": self.spent, **means}
         self.log.append(row)
         return row
 
-    def state(self) -> dict[str, Any]:
+    def _streams(self) -> dict[str, Any]:
+        """The state of this process's random generators."""
         cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        return {"numpy": self.rng.bit_generator.state, "torch": torch.get_rng_state(), "cuda": cuda}
+
+    def _set_streams(self, streams: dict[str, Any]) -> None:
+        self.rng.bit_generator.state = streams["numpy"]
+        torch.set_rng_state(streams["torch"])
+        if streams["cuda"] is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(streams["cuda"], self.device)
+
+    def state(self, streams: Sequence[dict[str, Any]] | None = None) -> dict[str, Any]:
+        """streams: of all processes; of this one if not given."""
         return {
             "preset": self.recipe.preset,
             "model": self.model.state_dict(),
             "average": self.average.state,
             "average_steps": self.average.steps,
             "optimizer": self.optimizer.state_dict(),
-            "numpy": self.rng.bit_generator.state,
-            "torch": torch.get_rng_state(),
-            "cuda": cuda,
+            "streams": list(streams or [self._streams()]),
+            "plans": self.plans.bit_generator.state,
             "counters": (self.steps, self.images, self.spent),
             "log": self.log,
             "recipe": asdict(self.recipe),
         }
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
+    def load_state(self, state: dict[str, Any]) -> list[str]:
+        """Continues where `state` was; returns the recipe's keys that have another value now.
+
+        Raises ModelError if it is of another model or trains other parameters.
+        """
+        if state["preset"] != self.recipe.preset:
+            raise ModelError(
+                f"the checkpoint is of {state['preset']}, the recipe trains {self.recipe.preset}"
+            )
+        differ = changed(state["recipe"], asdict(self.recipe))
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            why = f"changed are {', '.join(differ)}" if differ else "the model has changed"
+            raise ModelError(
+                f"the checkpoint does not fit the recipe: {why}; begin anew with --start and another --out"
+            ) from error
         self.average.state = {k: v.to(self.device) for k, v in state["average"].items()}
         self.average.steps = state["average_steps"]
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.rng.bit_generator.state = state["numpy"]
-        torch.set_rng_state(state["torch"])
-        if state["cuda"] is not None and self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["cuda"], self.device)
+        # another number of processes: those without a stream keep the one they began with
+        if self.ranks.rank < len(state["streams"]):
+            self._set_streams(state["streams"][self.ranks.rank])
+        self.plans.bit_generator.state = state["plans"]
         self.steps, self.images, self.spent = state["counters"]
         self.log = state["log"]
+        return differ
 
-    def save(self, name: str = "last.pt") -> Path:
-        """Written beside and renamed, so that a full disk or a kill leaves the one before."""
-        target, part = self.out / name, self.out / f".{name}.part"
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-            torch.save(self.state(), part)
-            part.replace(target)
-        except (OSError, RuntimeError) as error:
-            part.unlink(missing_ok=True)
-            raise OutputError(
-                f"cannot save the checkpoint {target}: {error}; the one before is kept"
-            ) from error
-        (self.out / "log.json").write_text(json.dumps(self.log))
-        return target
-
-    def averaged_weights(self) -> dict[str, Tensor]:
-        full = {k: v.detach().cpu() for k, v in self.model.state_dict().items()}
-        full.update({k: v.detach().cpu() for k, v in self.average.state.items()})
-        return full
+    def save(self, name: str = LAST) -> Path:
+        """All processes call it, the first one writes. Raises OutputError; the one before is kept."""
+        streams = self.ranks.gather(self._streams())
+        if self.ranks.first:
+            write_checkpoint(self.out / name, self.state(streams))
+            write_bytes(self.out / LOG, json.dumps(self.log).encode())
+        return self.out / name
