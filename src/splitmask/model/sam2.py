@@ -55,9 +55,7 @@ class Sam2(nn.Module):
         high_res_feats_1 (b, c/4, S/8, S/8), image_embed (b, c, S/16, S/16) with `no_mem_embed`.
         position: of `Hiera.position`, where it has been computed before."""
         decoder = self.sam_mask_decoder
-        high_res_0, high_res_1, coarse = self.image_encoder(
-            image, decoder.conv_s0, decoder.conv_s1, position
-        )
+        high_res_0, high_res_1, coarse = self.image_encoder(image, decoder.conv_s0, decoder.conv_s1, position)
         return high_res_0, high_res_1, coarse + self._no_mem()
 
     def decode(
