@@ -43,9 +43,7 @@ class JpegFolder:
         paths = [path for path in folder.iterdir() if path.suffix in _JPEG]
         wrong = sorted(path.name for path in paths if not path.stem.isdecimal())
         if wrong:
-            raise MediaError(
-                f"{folder / wrong[0]} is not a number: name frames 00000.jpg, 00001.jpg, …"
-            )
+            raise MediaError(f"{folder / wrong[0]} is not a number: name frames 00000.jpg, 00001.jpg, …")
         self.paths = sorted(paths, key=lambda path: int(path.stem))
         sizes = [_jpeg_size(path) for path in self.paths]
         for path, size in zip(self.paths, sizes, strict=True):
