@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
 import numpy as np
@@ -33,8 +34,10 @@ def choose_device(name: str = "auto") -> torch.device:
 class TorchEngine:
     """A `Sam2` module in evaluation mode on one device.
 
-    dtype: parameters and features; what a verb hands to the session is always float32. The weights are
-    taken as they are now: make a new engine when they change. compile: the image encoder, by
+    dtype: of the image encoder, the memory attention and what is remembered, where the time goes. Prompts
+    and masks stay in float32: in half precision, points are off by pixels and the edges of masks with
+    them. The model is cast in place and its weights are taken as they are now: make a new engine when
+    they change. compile: the image encoder, by
     `torch.compile`, which takes a minute at the first frame and needs a C++ compiler.
     """
 
@@ -65,7 +68,7 @@ class TorchEngine:
         self._position: Tensor | None = None
         if isinstance(trunk, Hiera):
             self._position = trunk.position(4 * side, 4 * side).contiguous()
-        self._grid = model.sam_prompt_encoder.pe_layer.grid(side).to(self.dtype)
+        self._grid = model.sam_prompt_encoder.pe_layer.grid(side)
         self._no_mask = model.sam_prompt_encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
         self._cpu_recall = CpuRecall(model) if self.device.type == "cpu" else None
         self._image_sides: weakref.WeakKeyDictionary[Features, ImageSide] = weakref.WeakKeyDictionary()
@@ -95,9 +98,6 @@ class TorchEngine:
         )
 
     def _tensor(self, array: FloatArray) -> Tensor:
-        return self._float(array).to(self.dtype)
-
-    def _float(self, array: FloatArray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device)
 
     @torch.inference_mode()
@@ -113,13 +113,21 @@ class TorchEngine:
             Features(embed[None], fine[None], middle[None]) for fine, middle, embed in zip(*maps, strict=True)
         ]
 
+    def _mixed(self) -> AbstractContextManager[object]:
+        """For what runs in `dtype` on values of float32."""
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
+
     @torch.inference_mode()
     def recall(self, features: Features, recollections: Sequence[Recollection]) -> Features:
         if self._cpu_recall is not None and self._is_plain():
             embed = self._cpu_recall(features, [self._remembered(each) for each in recollections])
         else:
-            embed = self.model.recall(cast(Tensor, features.image_embed), *self._padded(recollections))
-        return Features(embed, features.high_res_feats_0, features.high_res_feats_1)
+            inputs = self._padded(recollections)
+            with self._mixed():
+                embed = self.model.recall(cast(Tensor, features.image_embed), *inputs)
+        return Features(embed.float(), features.high_res_feats_0, features.high_res_feats_1)
 
     def _remembered(self, recollection: Recollection) -> Remembered:
         pointers, times = np.zeros((0, self.preset.dim), np.float32), np.zeros(0, np.float32)
@@ -128,7 +136,7 @@ class TorchEngine:
             times = np.array([dt for _, dt in recollection.pointers], np.float32)
         maps = torch.stack([cast(Tensor, memory.map) for memory, _ in recollection.memories])
         slots = [slot for _, slot in recollection.memories]
-        return Remembered(maps.to(self.dtype), slots, self._tensor(pointers), torch.from_numpy(times))
+        return Remembered(maps, slots, self._tensor(pointers), torch.from_numpy(times))
 
     def _padded(self, recollections: Sequence[Recollection]) -> tuple[Tensor, ...]:
         """Inputs of `Sam2.recall` after image_embed; shorter recollections are padded and biased away."""
@@ -140,7 +148,7 @@ class TorchEngine:
         pointers, dts = np.zeros((b, p, preset.dim), np.float32), np.zeros((b, p), np.float32)
         maps: list[Tensor] = []
         for i, each in enumerate(recollections):
-            kept = [cast(Tensor, memory.map).to(self.device, self.dtype) for memory, _ in each.memories]
+            kept = [cast(Tensor, memory.map).to(self.device) for memory, _ in each.memories]
             maps.append(torch.stack(kept + kept[:1] * (r - len(kept))))
             for j, (_, slot) in enumerate(each.memories):
                 tpos[i, j, slot], biases[0][i, j] = 1.0, 0.0
@@ -156,7 +164,7 @@ class TorchEngine:
         self, features: Features, points: FloatArray, labels: FloatArray, mask_input: FloatArray | None = None
     ) -> Decoded:
         mask = None if mask_input is None else self._tensor(mask_input)
-        decoded = self.decode_tensors(features, self._float(points), self._float(labels), mask)
+        decoded = self.decode_tensors(features, self._tensor(points), self._tensor(labels), mask)
         masks, ious, presence, pointers = (_numpy(x) for x in decoded)
         return Decoded(masks, ious, presence[:, 0], pointers)
 
@@ -169,9 +177,8 @@ class TorchEngine:
         if points is None or labels is None:
             sparse = self._grid.new_zeros(1 if mask is None else len(mask), 0, self.preset.dim)
         else:
-            # in full precision: half of it is off by pixels
             sparse = prompts.points(points.float(), labels.float())
-        dense = self._no_mask if mask is None else prompts.mask_downscaling(mask.to(self.dtype))
+        dense = self._no_mask if mask is None else prompts.mask_downscaling(mask)
         masks, ious, presence, tokens = model.sam_mask_decoder(
             cast(Tensor, features.image_embed),
             self._grid,
@@ -198,14 +205,14 @@ class TorchEngine:
         self, features: Features, mask_logits: FloatArray, binarize: FloatArray, presence: FloatArray
     ) -> list[Memory]:
         arrays = (mask_logits, binarize, presence.reshape(-1, 1))
-        return self.remember_tensors(features, *(self._float(a) for a in arrays))
+        return self.remember_tensors(features, *(self._tensor(a) for a in arrays))
 
     def remember_tensors(
         self, features: Features, mask_logits: Tensor, binarize: Tensor, presence: Tensor
     ) -> list[Memory]:
         """`remember` on tensors of this device; presence (b, 1)."""
         maps = self.model.remember(features.image_embed, mask_logits, binarize, presence)
-        return [Memory(each) for each in maps]
+        return [Memory(each) for each in maps.to(self.dtype)]
 
     @torch.inference_mode()
     def unconditioned(self, features: Features) -> Features:
@@ -222,11 +229,13 @@ class TorchEngine:
 
 
 def _cast(model: Sam2, device: torch.device, dtype: torch.dtype) -> Sam2:
-    """All of a model but the encoding of points, which half precision would move by pixels."""
-    encoding = model.sam_prompt_encoder.pe_layer
-    matrix = encoding.positional_encoding_gaussian_matrix
-    model.to(device, dtype)
-    encoding.positional_encoding_gaussian_matrix = matrix.to(device, torch.float32)
+    """The image encoder, with what it ends in, and the memory attention, but for its angles."""
+    attention, decoder = model.memory_attention, model.sam_mask_decoder
+    model.to(device, torch.float32)
+    tables = attention.table_query, attention.table_memory
+    for module in (model.image_encoder, decoder.conv_s0, decoder.conv_s1, attention):
+        module.to(dtype)
+    attention.table_query, attention.table_memory = tables
     return model
 
 

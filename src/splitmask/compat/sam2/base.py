@@ -81,7 +81,7 @@ class SAM2Base(Sam2):
     @property
     def engine(self) -> TorchEngine:
         """The four verbs where the model is now; made anew after `.to(…)` and when weights are loaded."""
-        here = (self.device, self.no_mem_embed.dtype)
+        here = (self.device, next(self.image_encoder.parameters()).dtype)
         engine = self._engine
         if engine is None or (engine.device, engine.dtype) != here:
             engine = TorchEngine(self, *here)
