@@ -79,6 +79,8 @@ def test_a_line_says_how_far_how_fast_and_how_good() -> None:
     status = Status(0.125, 400, 1523.4, 245, 91, {"image/loss": 1.23456})
     assert status.line() == " 12.5%  step 400, 1523 images/s, GPU 91%, 4:05 left  image/loss 1.235"
     assert "GPU" not in Status(0.1, 1, 2, 3).line()
+    clip = Status(0.1, 1, 2, 3, None, {"clip/track1": 0.5, "clip/track12": 0.7, "clip/box1": 0.1})
+    assert clip.line().endswith("clip/track 0.600 clip/box1 0.100"), "tracked frames are one number"
 
 
 def test_without_a_gpu_there_is_no_use_of_one() -> None:

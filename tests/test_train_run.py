@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def run(given: Recipe, options: RunOptions, steps: int | None = None) -> tuple[T
     """Trains; with `steps` it is stopped after that many."""
     lines: list[str] = []
     asked = iter(range(1, 10**6))
-    done = train(given, options, lines.append, lambda: steps is not None and next(asked) >= steps)
+    stopper = nullcontext(lambda: steps is not None and next(asked) >= steps)
+    done = train(given, options, lines.append, stopper)
     return done, lines
 
 
@@ -90,6 +92,14 @@ def test_a_stopped_run_continues(tmp_path: Path, data: Path) -> None:
     assert any(line.startswith("the recipe is done already") for line in lines)
     anew, _ = run(recipe(), RunOptions((data,), tmp_path / "out", resume=False), steps=1)
     assert anew.steps == 1
+
+
+def test_a_run_that_diverges_keeps_the_checkpoint_before(tmp_path: Path, data: Path) -> None:
+    run(recipe(steps=2), RunOptions((data,), tmp_path))
+    before = (tmp_path / "last.pt").read_bytes()
+    with pytest.raises(ModelError, match=r"training has diverged: image/\w+ is nan at step"):
+        run(recipe(steps=6, lr=1e30, warmup=1), RunOptions((data,), tmp_path))
+    assert (tmp_path / "last.pt").read_bytes() == before
 
 
 def test_weights_to_begin_from(tmp_path: Path, data: Path) -> None:

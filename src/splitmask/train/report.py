@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,11 +26,19 @@ class Status:
 
     def line(self) -> str:
         busy = "" if self.gpu is None else f", GPU {self.gpu}%"
-        means = " ".join(f"{key} {value:.3f}" for key, value in self.means.items())
+        means = " ".join(f"{key} {value:.3f}" for key, value in condensed(self.means).items())
         return (
             f"{self.progress:6.1%}  step {self.step}, {self.images_per_second:.0f} images/s{busy}, "
             f"{clock(self.seconds_left)} left  {means}"
         )
+
+
+def condensed(means: Row) -> dict[str, float]:
+    """One number for the tracked frames of a clip: PHASE/track1, PHASE/track2, … → PHASE/track."""
+    groups: dict[str, list[float]] = {}
+    for key, value in means.items():
+        groups.setdefault(re.sub(r"/track\d+$", "/track", key), []).append(value)
+    return {key: sum(values) / len(values) for key, values in groups.items()}
 
 
 def clock(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -50,12 +51,13 @@ def train(
     recipe: Recipe,
     options: RunOptions,
     say: Say = print,
-    stopped: Callable[[], bool] = lambda: False,
+    stopper: AbstractContextManager[Callable[[], bool]] | None = None,
 ) -> Trainer:
     """Trains until the recipe is done, and writes into `out`: last.pt (to continue from),
     PRESET.safetensors (the averaged weights in half precision), log.json and curves.png.
 
-    stopped: asked after every step; a run that is stopped saves, and continues when it is run again.
+    stopper: entered for the training itself; what it gives is asked after every step, and says whether
+    to save and stop. Such a run continues when it is run again.
     With torchrun every process calls this; only the first one writes and speaks.
     Raises DataError, ModelError and OutputError.
     """
@@ -64,7 +66,9 @@ def train(
     try:
         tell = say if ranks.first else _silent
         trainer, held_out = _prepare(recipe, options, ranks, device, tell)
-        _loop(trainer, held_out, tell, stopped)
+        if trainer.progress < 1:
+            with stopper or nullcontext(lambda: False) as stopped:
+                _loop(trainer, held_out, tell, stopped)
     finally:
         ranks.leave()
     return trainer
@@ -184,10 +188,10 @@ class _Pace:
     def check_is_due(self) -> bool:
         return time.perf_counter() - self.checked > 60 * self.trainer.recipe.eval_minutes
 
-    def tell(self) -> None:
+    def tell(self, now: bool = False) -> None:
         """Every process empties its pending means; the first one says them."""
         early = self.trainer.steps in (1, 20)
-        if not early and time.perf_counter() - self.said < _SAY_SECONDS:
+        if not (now or early) and time.perf_counter() - self.said < _SAY_SECONDS:
             return
         row = self.trainer.flush()
         self.say(self.status(row).line())
@@ -219,7 +223,7 @@ def _loop(
     stop = False
     while trainer.progress < 1 and not stop:
         trainer.step()
-        pace.tell()
+        pace.tell(now=trainer.progress == 1)
         # saving takes all processes, so the first one decides for all
         asked = ranks.agree(2.0 * stopped() + pace.save_is_due())
         stop = asked >= 2
@@ -236,15 +240,17 @@ def _loop(
 
 
 def _finish(trainer: Trainer, held_out: Corpus | None, say: Say) -> None:
-    if trainer._pending:
-        trainer.flush()
     if held_out is not None:
         say(check_line(trainer, held_out))
     save(trainer)
 
 
 def save(trainer: Trainer) -> None:
-    """All that a run leaves behind. All processes call it, the first one writes. Raises OutputError."""
+    """All that a run leaves behind. All processes call it, the first one writes.
+
+    Raises OutputError, and ModelError instead of saving weights that are no numbers.
+    """
+    trainer.flush()
     trainer.pause()
     trainer.save()
     if trainer.ranks.first:

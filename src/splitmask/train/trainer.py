@@ -216,7 +216,8 @@ class Trainer:
                 f"{self.out / LAST} is from before. Take a lower `lr`, a longer `warmup` or a smaller `clip`"
             )
         row = {"step": float(self.steps), "images": float(self.images), "seconds": self.spent, **means}
-        self.log.append(row)
+        if means:
+            self.log.append(row)
         return row
 
     def _streams(self) -> dict[str, Any]:
