@@ -103,3 +103,16 @@ def test_without_tensorboard_nothing_is_written(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     open_board(tmp_path)({"step": 1.0, "a/b": 2.0})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_driver_that_refuses_does_not_end_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NotSupportedError(Exception):
+        pass
+
+    def refuse(_device: torch.device) -> int:
+        raise NotSupportedError
+
+    monkeypatch.setattr(torch.cuda, "utilization", refuse)
+    assert gpu_use(torch.device("cuda")) is None
+    monkeypatch.setattr(torch.cuda, "utilization", lambda _device: 91)
+    assert gpu_use(torch.device("cuda")) == 91

@@ -12,6 +12,7 @@ from splitmask.errors import ModelError, OutputError
 from splitmask.files import output_errors
 
 LAST = "last.pt"
+_NEEDED = {"preset", "model", "average", "optimizer", "streams", "plans", "counters", "recipe"}
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -38,6 +39,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
         raise ModelError(f"{path} is damaged; move it away, or begin anew with --no-resume") from error
-    if not isinstance(state, dict) or not {"model", "average", "optimizer"} <= set(state):
+    if not isinstance(state, dict) or not _NEEDED.issubset(state):
         raise ModelError(f"{path} is no checkpoint of a training run; give it as --start to begin from it")
     return state
