@@ -98,11 +98,11 @@ class TorchEngine:
         )
 
     def _tensor(self, array: FloatArray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device)
+        return _from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device)
 
     @torch.inference_mode()
     def encode(self, image: ByteArray) -> Features:
-        square = torch.from_numpy(stretch(image, self.preset.image_size)).to(self.device)
+        square = _from_numpy(stretch(image, self.preset.image_size)).to(self.device)
         x = square.permute(2, 0, 1)[None].float() * self._scale + self._shift
         return self.encode_batch(x)[0]
 
@@ -237,6 +237,11 @@ def _cast(model: Sam2, device: torch.device, dtype: torch.dtype) -> Sam2:
         module.to(dtype)
     attention.table_query, attention.table_memory = tables
     return model
+
+
+def _from_numpy(array: ByteArray | FloatArray) -> Tensor:
+    # PyTorch knows no read-only tensors
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def _numpy(x: Tensor) -> FloatArray:
