@@ -136,3 +136,22 @@ def test_a_frame_on_which_nothing_is_seen_has_the_empty_map(tmp_path: Path) -> N
     sources, clips = gather([tmp_path / "davis"], "train", Problems())
     corpus = pack(sources, clips, side=64, workers=1)
     assert [corpus.row(i) == 0 for i in clips["davis_bear"]] == [False, False, True, False]
+
+
+def test_a_limit_is_one_of_each_kind(tmp_path: Path) -> None:
+    made.davis(tmp_path / "davis", ("bear", "camel", "swan"))
+    made.coco(tmp_path / "coco", count=40)
+    paths = [tmp_path / "davis", tmp_path / "coco"]
+
+    def names(limit: int | None) -> list[str]:
+        return [name for name, _ in gather(paths, "all", Problems(), limit)[0]]
+
+    def count(limit: int) -> dict[str, int]:
+        kinds = [name.split("_")[0] for name in names(limit)]
+        return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+
+    assert count(11) == {"coco": 11, "davis": 10}, "clips are whole"
+    assert count(3) == {"coco": 3, "davis": 5}, "and there is at least one"
+    assert names(11) == names(11)
+    assert set(names(11)) < set(names(30))
+    assert sorted(names(1000)) == sorted(names(None))

@@ -41,7 +41,7 @@ ON_ERROR = typer.Option(
     "skip", "--on-error", metavar="skip|raise", help="What to do with data that cannot be read."
 )
 LIMIT = typer.Option(
-    None, "--limit", min=1, metavar="N", help="Pictures of each path at most, clips whole; all by default."
+    None, "--limit", min=1, metavar="N", help="Pictures of each kind at most, clips whole; all by default."
 )
 
 

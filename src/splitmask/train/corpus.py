@@ -105,8 +105,8 @@ def _read(source: Source, side: int, problems: Problems) -> _Sample:
     except DataError as error:
         problems.report(error)
         return _UNREADABLE
-    # what is smaller than a 500th of the canvas is nothing to paste
-    found = [things(each, side * side // 500) for each in maps]
+    # what is smaller than a 400th of its picture is nothing to paste
+    found = [things(each, max(16, each.size // 400)) for each in maps]
     return _Sample(np.ascontiguousarray(image.transpose(2, 0, 1)), maps, found)
 
 

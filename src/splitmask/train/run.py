@@ -37,7 +37,7 @@ _PROBLEMS_SHOWN = 5
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """start: weights, not a schedule, to begin from: `nano`, an official checkpoint, a run's last.pt.
-    limit: pictures of each part at most."""
+    limit: pictures of each kind at most, clips whole."""
 
     data: tuple[Path, ...]
     out: Path

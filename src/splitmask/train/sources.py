@@ -32,7 +32,7 @@ def gather(
 ) -> tuple[list[Source], dict[str, list[int]]]:
     """Sources of one part (`train`, `held-out`, `all`), and for each clip its frames among them, in order.
 
-    limit: the most pictures of each path, clips whole, chosen by their names alone.
+    limit: the most pictures of each kind, clips whole, chosen by their names alone.
     """
     sources: list[Source] = []
     clips: dict[str, list[tuple[int, int]]] = {}
@@ -57,12 +57,16 @@ def _groups(path: Path, part: str, problems: Problems, limit: int | None) -> dic
             frame = _FRAME.fullmatch(sample.name)
             clip = frame["clip"] if frame and frame["clip"] in known else None
             groups.setdefault(clip or sample.name, []).append(sample)
-    if limit is None:
-        return groups
+    return groups if limit is None else _limited(groups, limit)
+
+
+def _limited(groups: dict[str, list[ImageSample]], limit: int) -> dict[str, list[ImageSample]]:
+    """As many groups of each kind as fit, and at least one; which, their names say."""
+    rooms: dict[str, int] = {}
     kept: dict[str, list[ImageSample]] = {}
-    room = limit
     for name in sorted(groups, key=lambda name: hashlib.sha1(name.encode(), usedforsecurity=False).digest()):
-        if len(groups[name]) <= room or not kept:
+        kind, size = groups[name][0].kind, len(groups[name])
+        if size <= rooms.get(kind, limit) or kind not in rooms:
             kept[name] = groups[name]
-            room -= len(groups[name])
+            rooms[kind] = rooms.get(kind, limit) - size
     return kept
