@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +14,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from splitmask.bench.against_sam2 import Float32Torch, prepare_torchvision
 from splitmask.compat.sam2 import SAM2AutomaticMaskGenerator, SAM2VideoPredictor
 from splitmask.compat.sam2.amg import rle_to_mask
 from splitmask.compat.sam2.base import SAM2Base
@@ -36,24 +36,6 @@ SMALL = replace(
     iou_hidden=256,
 )
 SMALL_2_0 = replace(SMALL, name="small-official-2.0", no_obj_embed_spatial=False, pointer_tpos=False)
-
-_OPERATORS = (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, "
-    "int sampling_ratio, bool aligned) -> Tensor",
-)
-_libraries: list[torch.library.Library] = []
-
-
-def prepare_torchvision() -> None:
-    """Declares the operators that torchvision's registrations expect and its PyPI wheel lacks on CPUs."""
-    if not _libraries:
-        library = torch.library.Library("torchvision", "DEF")
-        for operator in _OPERATORS:
-            with contextlib.suppress(RuntimeError):
-                library.define(operator)
-        _libraries.append(library)
 
 
 def _nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
@@ -178,15 +160,6 @@ def picture(height: int = 90, width: int = 120, seed: int = 0) -> np.ndarray:
     """(H, W, 3) uint8 of smooth blobs, so that masks have shapes."""
     coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
-
-
-class Float32Torch:
-    """torch, but for the half precision that the official video predictor keeps memories in."""
-
-    bfloat16 = torch.float32
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(torch, name)
 
 
 def write_video(folder: Path, frames: int, size: tuple[int, int] = (90, 120)) -> Path:

@@ -59,8 +59,9 @@ class CpuRecall:
         attention = model.memory_attention
         self.dtype = attention.norm.weight.dtype
         self.layers = [_Layer(layer) for layer in attention.layers if isinstance(layer, MemoryAttentionLayer)]
-        self.turns = _halves(attention.table_query)
-        cos, sin = _halves(attention.table_memory)
+        cos, sin = attention.table_query.to(self.dtype)
+        self.turns = cos, sin
+        cos, sin = attention.table_memory.to(self.dtype)
         self.key_turns = cos.t().contiguous(), sin.t().contiguous()
         table = model.maskmem_tpos_enc.detach().reshape(-1, model.preset.memory_dim)
         # slot 0 is a prompted frame; checkpoints keep it last
@@ -201,7 +202,7 @@ def _attend(q: Tensor, shift: Tensor, blocks: Iterable[Block]) -> Tensor:
         for rows, columns in product(_tiles(len(q)), _tiles(keys.shape[1])):
             weights = torch.mm(shifted[rows], keys[:, columns]).exp_()
             out[rows] += torch.mm(weights, values[columns])
-            total[rows] += weights.sum(dim=1, keepdim=True, dtype=torch.float32)
+            total[rows] += weights.sum(dim=1, keepdim=True)
     assert out is not None
     return (out / total).to(q.dtype)
 
@@ -210,13 +211,8 @@ def _tiles(length: int) -> list[slice]:
     return [slice(start, start + _TILE) for start in range(0, length, _TILE)]
 
 
-def _halves(table: Tensor) -> Turns:
-    """(2, n, c / 2) → cosines and sines (n, c / 2)."""
-    return table[0], table[1]
-
-
 def _turn(x: Tensor, turns: tuple[Tensor, ...], dim: int = -1) -> Tensor:
     """x, halves of pairs in halves of `dim`, by the angles of `turns`."""
     cos, sin = turns
     a, b = x.chunk(2, dim=dim)
-    return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=dim).to(x.dtype)
+    return torch.cat((torch.addcmul(a * cos, b, sin, value=-1), torch.addcmul(a * sin, b, cos)), dim=dim)

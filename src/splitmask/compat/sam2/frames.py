@@ -22,6 +22,13 @@ _JPEG = (".jpg", ".jpeg", ".JPG", ".JPEG")
 _HELD = 3  # frames at hand: the one in use, and what was or comes next to it
 
 
+# what the official loader makes of each byte, by channel: it divides in double precision
+_TABLES = [
+    ((np.arange(256) / 255.0).astype(np.float32) - np.float32(mean)) / np.float32(std)
+    for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)
+]
+
+
 class Squares(Protocol):
     """Frames stretched to the model's square. height, width: of the frames as given."""
 
@@ -144,11 +151,9 @@ class VideoFrames:
 
 
 def _normalised(squares: Squares, index: int, device: torch.device) -> Tensor:
-    # in double precision up to here, as the official loader has it
-    image = torch.from_numpy(squares.square(index) / 255.0).permute(2, 0, 1).float()
-    image -= image.new_tensor(IMAGENET_MEAN)[:, None, None]
-    image /= image.new_tensor(IMAGENET_STD)[:, None, None]
-    return image.to(device)
+    square = squares.square(index)
+    channels = [np.take(table, square[..., i]) for i, table in enumerate(_TABLES)]
+    return torch.from_numpy(np.stack(channels)).to(device)
 
 
 def open_frames(video_path: str | Path, side: int, device: torch.device, ahead: bool) -> VideoFrames:
