@@ -26,6 +26,11 @@ THREADS = typer.Option(None, "--threads", min=1, metavar="N", help="Processor th
 STILL_EXPORTS = "png, davis, rle_json, coco, coco_rle, yolo"
 CLIP_EXPORTS = f"overlay_mp4, labelled_mp4, {STILL_EXPORTS}"
 
+MULTIMASK = typer.Option(False, "--multimask", help="Give the three readings of an ambiguous click.")
+SAVE_STILL = typer.Option(
+    "png,rle_json", "--save", metavar="LIST", help=f"What to write, of: {STILL_EXPORTS}."
+)
+
 
 def load_engine(model: str, engine: str, threads: int | None) -> Engine:
     """Raises ModelError for an unknown model or engine."""

@@ -6,11 +6,13 @@ arguments themselves before they are parsed; the parser then checks and document
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
 from typer.core import TyperCommand
+
+from splitmask.cli.common import help_of
 
 _KEY = "splitmask.prompts"
 FLAGS = ("--object", "--frame", "--point", "--box", "--mask")
@@ -50,6 +52,13 @@ class PromptCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.meta[_KEY] = in_order(args)
         return super().parse_args(ctx, args)
+
+
+def register(app: typer.Typer, name: str, command: Callable[..., None], examples: str) -> None:
+    """Adds a command that takes prompts. examples: as `common.examples` writes them."""
+    app.command(name, help=help_of(command), cls=PromptCommand, epilog=examples, no_args_is_help=True)(
+        command
+    )
 
 
 def words(ctx: typer.Context) -> Words:

@@ -20,13 +20,7 @@ _EXAMPLES = common.examples(
 
 
 def register(app: typer.Typer) -> None:
-    app.command(
-        "segment",
-        help=common.help_of(segment),
-        cls=ordered.PromptCommand,
-        epilog=_EXAMPLES,
-        no_args_is_help=True,
-    )(segment)
+    ordered.register(app, "segment", segment, _EXAMPLES)
 
 
 def segment(
@@ -36,12 +30,8 @@ def segment(
     box: list[str] = ordered.BOX,
     mask: list[str] = ordered.MASK,
     object_: list[str] = ordered.OBJECT,
-    multimask: bool = typer.Option(
-        False, "--multimask", help="Give the three readings of an ambiguous click."
-    ),
-    save: str = typer.Option(
-        "png,rle_json", "--save", metavar="LIST", help=f"What to write, of: {common.STILL_EXPORTS}."
-    ),
+    multimask: bool = common.MULTIMASK,
+    save: str = common.SAVE_STILL,
     out: Path = common.OUT,
     model: str = common.MODEL,
     overwrite: bool = common.OVERWRITE,

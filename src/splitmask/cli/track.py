@@ -46,9 +46,7 @@ SAVE = typer.Option(
 
 
 def register(app: typer.Typer) -> None:
-    app.command(
-        "track", help=common.help_of(track), cls=ordered.PromptCommand, epilog=_EXAMPLES, no_args_is_help=True
-    )(track)
+    ordered.register(app, "track", track, _EXAMPLES)
 
 
 def track(
