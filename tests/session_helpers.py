@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
+import pytest
 
 from splitmask.engine.base import PolicyConstants
 from splitmask.engine.preprocess import stretch
 from splitmask.masks.resize import logits_to_mask
 from splitmask.presets import TEST_CONV
-from splitmask.session import FrameResult
+from splitmask.session import FrameResult, ImageStack, VideoSession
 from splitmask.types import (
     BoolArray,
     ByteArray,
@@ -33,7 +34,8 @@ from splitmask.types import (
 )
 
 TOY = replace(TEST_CONV, name="toy", image_size=128, dim=8, memory_dim=8)
-RED, GREEN, BLUE = (220, 30, 30), (30, 200, 40), (40, 60, 230)
+COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (40, 60, 230)}
+RED, GREEN, BLUE = 1, 2, 3  # ids of the objects of those colours
 REACH = (0.25, 0.12, 0.25, 0.45)  # how far from the colour each of the four masks goes
 
 
@@ -176,15 +178,15 @@ def squares(n: int, size: tuple[int, int] = (96, 160), hidden: range = range(0))
         image = np.full((h, w, 3), 110, np.int16)
         along = t / max(n - 1, 1)
         corners = {
-            "green": (w // 2, round(along * (h - 28)), GREEN),
-            "blue": (w - 34, h - 34, BLUE),
-            "red": (round(along * (w - 70)), h // 3, RED),
+            "green": (w // 2, round(along * (h - 28))),
+            "blue": (w - 34, h - 34),
+            "red": (round(along * (w - 70)), h // 3),
         }
-        for name, (x, y, colour) in corners.items():
+        for name, (x, y) in corners.items():
             if name == "red" and t in hidden:
                 paths[name].append(None)
                 continue
-            image[y : y + 24, x : x + 24] = colour
+            image[y : y + 24, x : x + 24] = COLOURS[name]
             paths[name].append((x, y, x + 24, y + 24))
         light = round(12 * np.sin(t * 0.7))
         frames.append(np.clip(image + light, 0, 255).astype(np.uint8))
@@ -215,7 +217,6 @@ def iou(mask: Mask, truth: BoolArray) -> float:
 
 
 SCENE = squares(40, hidden=range(20, 24))
-RED_ID, GREEN_ID, BLUE_ID = 1, 2, 3
 
 
 def run(results: Iterator[FrameResult]) -> dict[int, FrameResult]:
@@ -226,3 +227,14 @@ def run(results: Iterator[FrameResult]) -> dict[int, FrameResult]:
 def same(a: Mask, b: Mask, atol: float = 0.02) -> bool:
     """To what half precision leaves of a result that has been on disk."""
     return bool(np.allclose(a.logits, b.logits, rtol=2e-3, atol=atol))
+
+
+@pytest.fixture
+def toy_engine() -> ToyEngine:
+    return ToyEngine()
+
+
+@pytest.fixture
+def toy_session(engine: ToyEngine) -> Iterator[VideoSession]:
+    with VideoSession(engine, ImageStack(SCENE.frames)) as session:
+        yield session

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from session_helpers import GREEN_ID as GREEN
-from session_helpers import RED_ID as RED
 from session_helpers import (
+    GREEN,
+    RED,
     SCENE,
     Scene,
     ToyEngine,
@@ -26,22 +26,15 @@ from session_helpers import (
     squares,
     stream,
     to_bool,
+    toy_engine,
+    toy_session,
 )
 from splitmask.errors import PromptError
 from splitmask.session import FrameResult, ImageStack, VideoSession
 from splitmask.session.track import Track
 from splitmask.types import ByteArray, Frame, Mask
 
-
-@pytest.fixture
-def engine() -> ToyEngine:
-    return ToyEngine()
-
-
-@pytest.fixture
-def session(engine: ToyEngine) -> Iterator[VideoSession]:
-    with VideoSession(engine, ImageStack(SCENE.frames)) as session:
-        yield session
+engine, session = toy_engine, toy_session
 
 
 @pytest.mark.parametrize("stride", [1, 3])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from session_helpers import BLUE_ID as BLUE
-from session_helpers import GREEN_ID as GREEN
-from session_helpers import RED_ID as RED
 from session_helpers import (
+    BLUE,
+    GREEN,
+    RED,
     SCENE,
     ToyEngine,
     box_prompt,
@@ -19,22 +19,15 @@ from session_helpers import (
     run,
     same,
     to_bool,
+    toy_engine,
+    toy_session,
 )
 from splitmask.errors import PromptError
-from splitmask.session import ImageStack, VideoSession
+from splitmask.session import VideoSession
 from splitmask.session.prompts import merge_prompts
 from splitmask.types import Features, Prompt
 
-
-@pytest.fixture
-def engine() -> ToyEngine:
-    return ToyEngine()
-
-
-@pytest.fixture
-def session(engine: ToyEngine) -> Iterator[VideoSession]:
-    with VideoSession(engine, ImageStack(SCENE.frames)) as session:
-        yield session
+engine, session = toy_engine, toy_session
 
 
 def test_a_correction_is_decoded_from_the_past(session: VideoSession, engine: ToyEngine) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
-from session_helpers import BLUE_ID as BLUE
-from session_helpers import GREEN_ID as GREEN
-from session_helpers import RED_ID as RED
 from session_helpers import (
+    BLUE,
+    GREEN,
+    RED,
     SCENE,
     ToyEngine,
     click,
@@ -18,21 +16,14 @@ from session_helpers import (
     run,
     same,
     to_bool,
+    toy_engine,
+    toy_session,
 )
 from splitmask.errors import PromptError
 from splitmask.session import ImageStack, VideoSession
 from splitmask.types import Mask
 
-
-@pytest.fixture
-def engine() -> ToyEngine:
-    return ToyEngine()
-
-
-@pytest.fixture
-def session(engine: ToyEngine) -> Iterator[VideoSession]:
-    with VideoSession(engine, ImageStack(SCENE.frames)) as session:
-        yield session
+engine, session = toy_engine, toy_session
 
 
 def test_objects_are_tracked_to_the_end(session: VideoSession) -> None:
