@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from splitmask.engine import Engine
 from splitmask.errors import OutputError
 from splitmask.export import EXPORTERS, ClipInfo, Exporter, Writer, prepare_out_dir
 from splitmask.masks import rle
@@ -24,7 +25,7 @@ from splitmask.result import (
     save_result,
 )
 from splitmask.session import FrameResult, VideoSession
-from splitmask.types import Frame
+from splitmask.types import BoolArray, Frame, Mask
 
 RESULT = "result.json"
 
@@ -72,6 +73,15 @@ def clip_info(clip: Clip) -> ClipInfo:
     return ClipInfo(clip.name, clip.height, clip.width, clip.rate, clip.time_base)
 
 
+def object_mask(object_id: int, mask: Mask, pixels: BoolArray, prompted: bool) -> ObjectMask:
+    """One object on one frame, as `result.json` has it. pixels: (H, W), the mask at the frame's size."""
+    return ObjectMask(object_id, rle.encode(pixels), mask.score, mask.presence, prompted)
+
+
+def model_info(engine: Engine) -> ModelInfo:
+    return ModelInfo(engine.preset.name, engine.weights_sha256)
+
+
 @dataclass(slots=True)
 class Outputs:
     """The exports under way and the frames of `result.json`. Use it in a `with` block.
@@ -104,13 +114,7 @@ class Outputs:
             writer.add(frame, present)
         if result is not None:
             objects = tuple(
-                ObjectMask(
-                    key,
-                    rle.encode(masks[key]),
-                    mask.score,
-                    mask.presence,
-                    session.is_prompted(key, frame.index),
-                )
+                object_mask(key, mask, masks[key], session.is_prompted(key, frame.index))
                 for key, mask in found.items()
             )
             self.frames.append(FrameRecord(frame.index, self._ticks(frame), objects))
@@ -144,7 +148,8 @@ def save(outputs: Outputs, session: VideoSession, clip: Clip, complete: bool) ->
     )
     prompts = (PromptRecord.of(frame, key, each) for (key, frame), each in session.prompts.items())
     path = outputs.folder / RESULT
-    model = ModelInfo(engine.preset.name, engine.weights_sha256)
     frames = tuple(outputs.frames)
-    save_result(path, Result(source, model, tuple(outputs.objects), tuple(prompts), frames, complete))
+    save_result(
+        path, Result(source, model_info(engine), tuple(outputs.objects), tuple(prompts), frames, complete)
+    )
     return path

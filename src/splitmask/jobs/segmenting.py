@@ -16,15 +16,12 @@ from splitmask.export import ClipInfo, Exporter
 from splitmask.files import write_bytes
 from splitmask.jobs import outputs
 from splitmask.jobs.script import Said, Script
-from splitmask.masks import rle
 from splitmask.masks.resize import logits_to_mask
 from splitmask.media import read_image
 from splitmask.media.clip import digest
 from splitmask.result import (
     FrameRecord,
-    ModelInfo,
     ObjectInfo,
-    ObjectMask,
     PromptRecord,
     Result,
     Source,
@@ -161,13 +158,10 @@ def _png(image: ByteArray) -> bytes:
 
 def _result(engine: Engine, picture: Picture, found: Sequence[Found]) -> Result:
     h, w = picture.image.shape[:2]
-    masks = tuple(
-        ObjectMask(item.info.id, rle.encode(item.pixels), item.mask.score, item.mask.presence, True)
-        for item in found
-    )
+    masks = tuple(outputs.object_mask(item.info.id, item.mask, item.pixels, True) for item in found)
     return Result(
         picture.source or Source(picture.path.name, digest([picture.path]), w, h, 1),
-        ModelInfo(engine.preset.name, engine.weights_sha256),
+        outputs.model_info(engine),
         tuple(item.info for item in found),
         tuple(PromptRecord.of(picture.frame, item.info.id, item.prompt) for item in found),
         (FrameRecord(picture.frame, None, masks),),
