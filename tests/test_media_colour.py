@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -129,14 +131,21 @@ def test_a_picture_of_another_size_is_scaled_to_the_clip() -> None:
         assert off(image) <= 3
 
 
-def test_stored_pixels_are_kept_where_they_are_not_square(tmp_path: Path) -> None:
-    path = tmp_path / "a.mp4"
+@contextmanager
+def one_picture(path: Path, pixels: str) -> Iterator[av.VideoStream]:
+    """An MP4 of one picture; within it, its stream's fields may be set."""
     with av.open(path, "w") as output:
         stream = output.add_stream("libx264", rate=25, options=LOSSLESS)
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        stream.codec_context.sample_aspect_ratio = 2
+        stream.width, stream.height, stream.pix_fmt = 96, 64, pixels
+        yield stream
         output.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(0))))
         output.mux(stream.encode(None))
+
+
+def test_stored_pixels_are_kept_where_they_are_not_square(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with one_picture(path, "yuv420p") as stream:
+        stream.codec_context.sample_aspect_ratio = 2
     with av.open(path) as container:
         assert container.streams.video[0].sample_aspect_ratio == 2
     with open_clip(path) as clip:
@@ -145,11 +154,7 @@ def test_stored_pixels_are_kept_where_they_are_not_square(tmp_path: Path) -> Non
 
 def test_high_dynamic_range_leaves_a_note(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
-    with av.open(path, "w") as output:
-        stream = output.add_stream("libx264", rate=25, options=LOSSLESS)
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p10le"
+    with one_picture(path, "yuv420p10le") as stream:
         stream.codec_context.color_trc = 16
-        output.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(0))))
-        output.mux(stream.encode(None))
     with open_clip(path) as clip:
         assert clip.notes == [f"{path}: it is high dynamic range; frames are shown without tone mapping"]

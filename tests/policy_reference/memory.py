@@ -8,6 +8,31 @@ from typing import Any
 from policy_reference.common import Case, camel, ranges
 
 
+def nearest(frame: int, prompted: list[int], most: int) -> list[int]:
+    """The prompted frame before, the one at or after, then the closest others."""
+    chosen = []
+    if any(p < frame for p in prompted):
+        chosen.append(max(p for p in prompted if p < frame))
+    if any(p >= frame for p in prompted):
+        chosen.append(min(p for p in prompted if p >= frame))
+    others = [p for p in sorted(prompted) if p not in chosen]
+    others.sort(key=lambda p: abs(p - frame))  # stable: of two equally far, the earlier
+    while len(chosen) < most:
+        chosen.append(others.pop(0))
+    return chosen
+
+
+def kept(frame: int, back: int, reverse: bool, stride: int) -> int:
+    """The frame that was kept `back` frames ago: the one just passed, then every stride-th."""
+    step = 1 if reverse else -1
+    if back == 1:
+        return frame + step
+    t = frame + 2 * step
+    while t % stride:
+        t += step
+    return t + (back - 2) * stride * step
+
+
 def attended(
     frame: int,
     reverse: bool,
@@ -20,35 +45,14 @@ def attended(
     stride: int = 1,
 ) -> Case:
     """What SAM 2 attends to, told as one would explain it."""
-    chosen = list(prompted)
-    if max_prompted != -1 and len(prompted) > max_prompted:
-        chosen = []
-        if any(p < frame for p in prompted):
-            chosen.append(max(p for p in prompted if p < frame))
-        if any(p >= frame for p in prompted):
-            chosen.append(min(p for p in prompted if p >= frame))
-        others = [p for p in sorted(prompted) if p not in chosen]
-        others.sort(key=lambda p: abs(p - frame))  # stable: of two equally far, the earlier
-        while len(chosen) < max_prompted:
-            chosen.append(others.pop(0))
-    chosen.sort()
+    limited = max_prompted != -1 and len(prompted) > max_prompted
+    chosen = sorted(nearest(frame, prompted, max_prompted) if limited else prompted)
     # a prompted frame that was not chosen is attended to like any tracked one
     others_known = (set(tracked) | set(prompted)) - set(chosen)
 
     memories = [[p, 0] for p in chosen]
     for back in range(num_memories - 1, 0, -1):  # 6, 5, … 1 kept frames ago
-        if back == 1:
-            t = frame + 1 if reverse else frame - 1
-        elif reverse:
-            t = frame + 2
-            while t % stride:
-                t += 1
-            t += (back - 2) * stride
-        else:
-            t = frame - 2
-            while t % stride:
-                t -= 1
-            t -= (back - 2) * stride
+        t = kept(frame, back, reverse, stride)
         if t in others_known:
             memories.append([t, back])
 
@@ -127,6 +131,14 @@ def memory_cases() -> list[Case]:
         case("a gap in what is tracked", 30, [0], [(1, 25), (28, 30)], 100),
         case("nothing tracked nearby", 70, [0, 3], [(1, 10)], 100),
         case("only every other frame tracked", 31, [0], [(t, t + 1) for t in range(1, 31, 2)], 100),
+    ]
+    return cases + limit_cases() + drawn_cases()
+
+
+def limit_cases() -> list[Case]:
+    """More prompted frames than may be attended to, and memories that are further apart."""
+    case = memory_case
+    return [
         case("many prompted frames, no limit", 33, [0, 5, 9, 14, 20, 31, 40, 77], [(1, 60)], 100),
         case("limit not reached", 33, [0, 40], [(1, 33)], 100, max_prompted=4),
         case("limit 4 of 8", 33, [0, 5, 9, 14, 20, 31, 40, 77], [(1, 60)], 100, max_prompted=4),
@@ -163,6 +175,10 @@ def memory_cases() -> list[Case]:
         case("stride 2, reverse, at the start", 0, [50], [(1, 50)], 100, stride=2, reverse=True),
         case("four memories, four pointers", 20, [0], [(1, 20)], 100, num_memories=4, max_pointers=4),
     ]
+
+
+def drawn_cases() -> list[Case]:
+    case, cases = memory_case, list[Case]()
     rng = random.Random(1)
     for i in range(40):
         frames = rng.choice([None, 8, 30, 60])

@@ -81,84 +81,97 @@ def worked_on(case: Case) -> Case:
     }
 
 
+def run_case(name: str, prompted: list[int], start: int, stop: int, **more: Any) -> Case:
+    state: Case = {"trackedForward": [], "trackedReverse": [], "staleForward": [], "staleReverse": []}
+    state |= {"reverse": False, "redo": False, "leadIn": False, **more}
+    full = {"name": name, "prompted": prompted, "start": start, "stop": stop, **state}
+    return {**full, **worked_on(full)}
+
+
 def run_cases() -> list[Case]:
-    cases = []
-
-    def case(name: str, prompted: list[int], start: int, stop: int, **more: Any) -> None:
-        state: Case = {"trackedForward": [], "trackedReverse": [], "staleForward": [], "staleReverse": []}
-        state |= {"reverse": False, "redo": False, "leadIn": False, **more}
-        full = {"name": name, "prompted": prompted, "start": start, "stop": stop, **state}
-        cases.append({**full, **worked_on(full)})
-
+    case = run_case
     both = {"trackedForward": [[21, 50]], "trackedReverse": [[0, 20]]}
-    case("the first run", [0], 0, 50)
-    case("the first run, in reverse", [40], 40, -1, reverse=True)
-    case("again: nothing to do", [20], 0, 50, **both)
-    case("again, on purpose", [20], 0, 50, redo=True, **both)
-    case("further than last time", [0], 0, 50, trackedForward=[[1, 30]])
-    case("from the middle of what is not tracked", [0], 25, 50, trackedForward=[[1, 10]])
-    case("before the first prompt nothing is tracked", [30], 0, 50)
-    case("unless asked for", [30], 0, 50, leadIn=True)
-    case(
-        "what was guessed before the prompt is done again from it",
-        [30],
-        30,
-        -1,
-        reverse=True,
-        trackedForward=[[0, 30], [31, 50]],
-        staleReverse=[[0, 30]],
-    )
-    case(
-        "a correction, forward",
-        [0, 20],
-        0,
-        50,
-        trackedForward=[[1, 20], [21, 50]],
-        staleForward=[[21, 50]],
-        staleReverse=[[1, 20]],
-    )
-    case(
-        "a correction, in reverse",
-        [0, 20],
-        20,
-        -1,
-        reverse=True,
-        trackedForward=[[1, 20], [21, 50]],
-        staleForward=[[21, 50]],
-        staleReverse=[[1, 20]],
-    )
-    case(
-        "a stale stretch between prompted frames",
-        [0, 20, 40],
-        0,
-        60,
-        trackedForward=[[1, 20], [21, 40], [41, 60]],
-        staleForward=[[21, 40]],
-    )
-    case(
-        "stopped inside the stale stretch",
-        [0, 20, 40],
-        0,
-        30,
-        trackedForward=[[1, 20], [21, 40], [41, 60]],
-        staleForward=[[21, 40]],
-    )
-    case(
-        "the first prompt was removed: forward leaves what it cannot do better",
-        [20],
-        0,
-        40,
-        trackedForward=[[0, 20], [21, 40]],
-        staleForward=[[0, 20]],
-    )
-    case(
-        "and reverse does it",
-        [20],
-        20,
-        -1,
-        reverse=True,
-        trackedForward=[[0, 20], [21, 40]],
-        staleForward=[[0, 20]],
-    )
-    case("reverse goes on from a forward run's frames", [0], 50, 0, reverse=True, trackedForward=[[50, 60]])
-    return cases
+    runs = [
+        case("the first run", [0], 0, 50),
+        case("the first run, in reverse", [40], 40, -1, reverse=True),
+        case("again: nothing to do", [20], 0, 50, **both),
+        case("again, on purpose", [20], 0, 50, redo=True, **both),
+        case("further than last time", [0], 0, 50, trackedForward=[[1, 30]]),
+        case("from the middle of what is not tracked", [0], 25, 50, trackedForward=[[1, 10]]),
+        case("before the first prompt nothing is tracked", [30], 0, 50),
+        case("unless asked for", [30], 0, 50, leadIn=True),
+        case(
+            "what was guessed before the prompt is done again from it",
+            [30],
+            30,
+            -1,
+            reverse=True,
+            trackedForward=[[0, 30], [31, 50]],
+            staleReverse=[[0, 30]],
+        ),
+    ]
+    return runs + correction_cases()
+
+
+def correction_cases() -> list[Case]:
+    """After prompts were added and taken away."""
+    case = run_case
+    return [
+        case(
+            "a correction, forward",
+            [0, 20],
+            0,
+            50,
+            trackedForward=[[1, 20], [21, 50]],
+            staleForward=[[21, 50]],
+            staleReverse=[[1, 20]],
+        ),
+        case(
+            "a correction, in reverse",
+            [0, 20],
+            20,
+            -1,
+            reverse=True,
+            trackedForward=[[1, 20], [21, 50]],
+            staleForward=[[21, 50]],
+            staleReverse=[[1, 20]],
+        ),
+        case(
+            "a stale stretch between prompted frames",
+            [0, 20, 40],
+            0,
+            60,
+            trackedForward=[[1, 20], [21, 40], [41, 60]],
+            staleForward=[[21, 40]],
+        ),
+        case(
+            "stopped inside the stale stretch",
+            [0, 20, 40],
+            0,
+            30,
+            trackedForward=[[1, 20], [21, 40], [41, 60]],
+            staleForward=[[21, 40]],
+        ),
+        case(
+            "the first prompt was removed: forward leaves what it cannot do better",
+            [20],
+            0,
+            40,
+            trackedForward=[[0, 20], [21, 40]],
+            staleForward=[[0, 20]],
+        ),
+        case(
+            "and reverse does it",
+            [20],
+            20,
+            -1,
+            reverse=True,
+            trackedForward=[[0, 20], [21, 40]],
+            staleForward=[[0, 20]],
+        ),
+        case(
+            "reverse goes on from a forward run's frames", [0], 50, 0, reverse=True, trackedForward=[[50, 60]]
+        ),
+            "reverse goes on from a forward run's frames", [0], 50, 0, reverse=True, trackedForward=[[50, 60]]
+        ),
+    ]
