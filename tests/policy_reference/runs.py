@@ -172,6 +172,4 @@ def correction_cases() -> list[Case]:
         case(
             "reverse goes on from a forward run's frames", [0], 50, 0, reverse=True, trackedForward=[[50, 60]]
         ),
-            "reverse goes on from a forward run's frames", [0], 50, 0, reverse=True, trackedForward=[[50, 60]]
-        ),
     ]
