@@ -7,6 +7,9 @@
 
 import type { Size } from "@/core/types";
 
+/** What computes: the graphics processor, or WebAssembly on the processor. */
+export type Provider = "webgpu" | "wasm";
+
 /** A tensor of an engine, wherever it lies; only its engine looks inside. */
 export interface Tensor {
   readonly dims: readonly number[];
@@ -20,6 +23,13 @@ export interface Features {
   readonly highRes1: Tensor; // (1, c/4, 2h, 2w)
   /** Frees what this value itself holds: features from `recall` share the high-resolution maps of `encode`'s. */
   dispose(): void;
+}
+
+/** Features as they travel in a bundle: float32, on the CPU. */
+export interface FeatureArrays {
+  readonly imageEmbed: { readonly dims: readonly number[]; readonly data: Float32Array };
+  readonly highRes0: { readonly dims: readonly number[]; readonly data: Float32Array };
+  readonly highRes1: { readonly dims: readonly number[]; readonly data: Float32Array };
 }
 
 /** What `remember` keeps of one object on one frame: (cm, h', w'). */
@@ -73,6 +83,10 @@ export interface Pixels extends Size {
   readonly data: Uint8ClampedArray; // (H, W, 4)
 }
 
+/**
+ * Verbs run one at a time, in the order they were asked for, and the engine goes back to the event loop between
+ * them: a message that arrives during a verb is heard before the next one.
+ */
 export interface Engine {
   readonly preset: EnginePreset;
   readonly constants: PolicyConstants;
@@ -93,5 +107,28 @@ export interface Engine {
   ): Promise<Memory[]>;
   /** Features from `encode` without `no_mem_embed`: what a mask prompt's pointer is decoded from. */
   unconditioned(features: Features): Promise<Features>;
+  /** Features as arrays, to be kept or sent elsewhere; and back, as the verbs take them. */
+  toArrays(features: Features): Promise<FeatureArrays>;
+  fromArrays(arrays: FeatureArrays): Promise<Features>;
   dispose(): Promise<void>;
+}
+
+/** An engine as `createEngine` gives it: it outlives its provider. */
+export interface LoadedEngine extends Engine {
+  readonly provider: Provider;
+  readonly threads: number; // 1 where the page is not cross-origin isolated; 1 on WebGPU
+  /** Why this is not the fastest provider, in words for a person. null: it is. */
+  readonly fallback: string | null;
+  /** false for a decoder alone: `encode`, `recall` and `remember` reject with `model.missing`. */
+  readonly encodes: boolean;
+  readonly tracks: boolean;
+}
+
+export interface EngineOptions {
+  /** null: WebGPU where it is and computes rightly, else WASM. */
+  readonly prefer: Provider | null;
+  /** Absolute URL of the folder with the runtime's `.mjs` and `.wasm` files, ending in a slash. */
+  readonly runtime: string;
+  /** Called after the provider was lost in mid-run and the engine went on with another. */
+  readonly onFallback?: (engine: LoadedEngine) => void;
 }
