@@ -26,7 +26,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 ROOMS = [
     *("errors", "types", "presets", "files", "jsonfield", "masks", "result"),
     *("media", "model", "engine", "session", "bundle", "effects", "export"),
-    *("onnx", "train", "eval", "jobs", "demo", "compat", "bench", "cli"),
+    *("onnx", "train", "eval", "jobs", "demo", "compat", "bench", "studio", "cli"),
 ]
 MAY_IMPORT_TORCH = ("model/", "engine/torch", "onnx/", "train/", "compat/", "bench/against_sam2")
 LONGEST_FILE = 400  # lines
@@ -132,7 +132,7 @@ def test_commands_that_the_documents_show_can_be_typed(line: str) -> None:
         if words[0].startswith("-"):
             break
         command = command.commands[words.pop(0)]
-    known = {"--help", *(name for option in command.params for name in option.opts)}
+    known = {"--help", *(name for p in command.params for name in (*p.opts, *p.secondary_opts))}
     assert {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)} <= known
 
 

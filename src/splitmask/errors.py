@@ -42,3 +42,7 @@ class MaskError(SplitmaskError, ValueError):
 
 class ResultError(SplitmaskError, ValueError):
     """A `result.json` cannot be read; the message names the field."""
+
+
+class ServeError(SplitmaskError):
+    """A server cannot be started, or lacks what it should serve."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import typer
 
 from splitmask import __version__
-from splitmask.cli import bench, decode, demo, encode, export_onnx, models, segment, track, train
+from splitmask.cli import bench, decode, demo, encode, export_onnx, models, segment, studio, track, train
 from splitmask.cli import eval as evaluate
 
-COMMANDS = (segment, track, encode, decode, demo, models, bench, evaluate, train, export_onnx)
+COMMANDS = (segment, track, studio, encode, decode, demo, models, bench, evaluate, train, export_onnx)
 
 
 def _version(wanted: bool) -> None:
