@@ -6,10 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 OUT ?= out
+WEB := web
+NPM := npm --silent --prefix $(WEB)
 CODE := src tests scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs bench readme-images clean
+.PHONY: help demo test test-web lint lint-web format docs bench site wheel readme-images clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -17,13 +19,21 @@ help: ## Show this
 demo: $(VENV)/.ready ## Render a clip, track two objects in it from one click each, score the masks
 	@$(BIN)/splitmask demo -o $(OUT)/demo --overwrite
 
-test: lint ## Check style and types, then run all tests
+test: lint test-web ## Check style and types, then run all tests
 	@$(BIN)/pytest
+
+test-web: lint-web $(VENV)/.ready ## The studio's tests, in Node and in Chromium
+	@scripts/install_chromium.sh
+	@$(NPM) test
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) run e2e
 
 lint: $(VENV)/.ready-dev
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy
+
+lint-web: $(WEB)/node_modules/.ready
+	@$(NPM) run check
 
 format: $(VENV)/.ready-dev ## Bring the code into the one style
 	@$(BIN)/ruff check --fix $(CODE)
@@ -32,6 +42,16 @@ format: $(VENV)/.ready-dev ## Bring the code into the one style
 docs: $(VENV)/.ready ## Write docs/cli.md from the command line
 	@$(BIN)/python scripts/cli_docs.py
 
+site: $(WEB)/node_modules/.ready ## Build the studio into OUT/site, for any static host
+	@$(NPM) run build
+	@rm -rf $(OUT)/site && mkdir -p $(OUT) && cp -R $(WEB)/dist $(OUT)/site
+	@echo "The studio is in $(OUT)/site; \`$(BIN)/splitmask studio\` shows it."
+
+wheel: site $(VENV)/.ready ## Build the package, with the studio in it
+	@rm -rf src/splitmask/studio/site && cp -R $(WEB)/dist src/splitmask/studio/site
+	@$(PIP) install build
+	@$(BIN)/python -m build --wheel --outdir dist
+
 bench: $(VENV)/.ready ## Measure how fast it is here
 	@$(BIN)/splitmask bench cpu
 
@@ -39,7 +59,7 @@ readme-images: $(VENV)/.ready ## Make the README's pictures from the demo
 	@$(BIN)/python scripts/readme_images.py docs/images
 
 clean: ## Remove what was built and installed here
-	rm -rf $(VENV) $(OUT) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(OUT) dist src/splitmask/studio/site $(WEB)/node_modules $(WEB)/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.ready: pyproject.toml
 	@echo "Installing splitmask into $(VENV) …"
@@ -50,4 +70,10 @@ $(VENV)/.ready: pyproject.toml
 $(VENV)/.ready-dev: $(VENV)/.ready constraints.txt
 	@echo "Installing what the tests need into $(VENV) …"
 	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(WEB)/node_modules/.ready: $(WEB)/package-lock.json
+	@command -v npm >/dev/null || { echo "The studio is built with Node 20 or newer: install it first." >&2; exit 1; }
+	@echo "Installing what the studio is built with into $(WEB)/node_modules …"
+	@$(NPM) ci --no-audit --no-fund
 	@touch $@
