@@ -79,7 +79,7 @@ def test_after_more_prompts_the_single_mask_leads() -> None:
 def test_predicted_quality_is_held_to_the_real_one() -> None:
     masks = maps(RIGHT, RIGHT, RIGHT, RIGHT)
     total, _ = loss(masks, [1.0, 0.8, 0.6, 1.0], SURE, first=True)
-    assert total.item() == pytest.approx((0.2 + 0.4) / 4, rel=1e-4)
+    assert total.item() == pytest.approx(4 * (0.2**2 + 0.4**2) / 4, rel=1e-4)
 
 
 def test_presence() -> None:

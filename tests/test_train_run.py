@@ -195,7 +195,7 @@ LEARNER = replace(
 def test_it_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PRESETS, LEARNER.name, LEARNER)
     phase = Phase("image", 1.0, batch=8, objects=2, scene=SceneParams(pastes=1), rounds=(1, 2))
-    given = recipe((phase,), preset=LEARNER.name, steps=150, warmup=20, lr=2e-3, ema=0.97, least_cells=4)
+    given = recipe((phase,), preset=LEARNER.name, steps=250, warmup=20, lr=2e-3, ema=0.97, least_cells=4)
     corpus, unseen = drawn(24), drawn(16, first=100)
     run = Trainer(given, corpus, tmp_path)
     before = Check(unseen, run.model)()

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from splitmask.train.corpus import Corpus, pack
-from splitmask.train.scenes import PASTE_ID, Layers, SceneParams, SceneSampler, degrade, draw
+from splitmask.train.sampler import SceneSampler
+from splitmask.train.scenes import PASTE_ID, Layers, SceneParams, degrade, draw
 from train_helpers import COLOURS, drawn, shapes, source
 
 SIZE = 64
@@ -145,7 +146,9 @@ def test_a_frame_that_shows_nothing_does_not_borrow_the_next_frames_labels() -> 
     sources = [source("c_0", image, labels), source("c_1", image), source("c_2", image, labels)]
     corpus = pack(sources, {"c": [0, 1, 2]}, side=96, workers=1)
     layers = sampler(corpus, 0, frames=3, pastes=0, real_clip_chance=1.0, max_stride=1).sample(1)
-    assert layers.maps[0, :, 0].tolist() == [1, 0, 2]
+    rows = {0: 1, 1: 0, 2: 2}
+    assert layers.maps[0, :, 0].tolist() == [rows[int(sample)] for sample in layers.samples[0, :, 0]]
+    assert int(layers.maps[0, 1, 0]) == 0
     _, labels_drawn = draw(corpus, layers, SIZE)
     assert not labels_drawn[0, 1].any()
 
@@ -158,6 +161,40 @@ def test_things_leave_and_come_back() -> None:
     seen = (labels == PASTE_ID).flatten(2).any(2)
     assert bool((seen[:, 0] & ~seen.all(1)).any())
     assert bool((seen[:, 0] & seen.all(1)).any())
+
+
+@pytest.mark.parametrize("pastes", [1, 3])
+def test_what_is_away_is_away_for_long_and_may_come_back(pastes: int) -> None:
+    corpus = drawn(4)
+    params = {"frames": 12, "pastes": pastes, "paste_chance": 0.0, "blob_chance": 0.0, "away_chance": 1.0}
+    layers = sampler(corpus, 0, full_frame_chance=1.0, **params).sample(60)
+    _, labels = draw(corpus, layers, SIZE)
+    longest, returned = [], 0
+    for label in (1, 2, PASTE_ID):
+        seen = (labels == label).flatten(2).any(2).int()
+        for row in seen[seen[:, 0] > 0].tolist():
+            text = "".join(map(str, row))
+            longest.append(max(len(gap) for gap in text.split("1")))
+            returned += "10000" in text and text.endswith("1")
+    assert max(longest) > 6, "longer than memories of other frames last"
+    assert sum(gap >= 4 for gap in longest) > 10
+    assert returned > 3
+
+
+def test_a_twin_looks_like_what_is_there_and_is_something_else() -> None:
+    corpus = drawn(6)
+    params = {"pastes": 1, "paste_chance": 1.0, "twin_chance": 1.0}
+    layers = sampler(corpus, 2, **params).sample(20)
+    assert torch.equal(layers.samples[:, 0, 0], layers.samples[:, 0, 1])
+    assert torch.equal(layers.maps[:, 0, 0], layers.maps[:, 0, 1])
+    assert (layers.labels[:, 1] > 0).all()
+    assert float((layers.colour[:, 0] - layers.colour[:, 1]).abs().mean()) < 0.4
+    _, labels = draw(corpus, layers, SIZE)
+    both = sum(
+        bool((x == PASTE_ID).any()) and bool((x == k).any())
+        for x, k in zip(labels, layers.labels[:, 1], strict=True)
+    )
+    assert both > 10
 
 
 def test_degrading_keeps_pictures_pictures() -> None:

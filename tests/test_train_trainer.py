@@ -20,6 +20,7 @@ from splitmask.errors import ModelError, OutputError
 from splitmask.train.checkpoint import read_checkpoint, write_checkpoint
 from splitmask.train.ranks import Ranks
 from splitmask.train.recipe import Phase
+from splitmask.train.rollout import Plan
 from splitmask.train.scenes import SceneParams
 from splitmask.train.trainer import Average, Trainer, sample_weights
 from train_helpers import CLIP_PHASE, drawn, recipe
@@ -105,7 +106,7 @@ def test_the_clock_counts_training_only(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("splitmask.train.trainer.time.perf_counter", lambda: now)
     run = trainer(tmp_path)
 
-    def micro_step(which: int) -> None:
+    def micro_step(which: int, plan: Plan) -> None:
         nonlocal now
         now += 3.0
 
@@ -155,7 +156,7 @@ def test_accumulated_gradients_are_a_mean(tmp_path: Path) -> None:
     def gradients(run: Trainer, steps: int) -> list[dict[str, Tensor]]:
         found = []
         for _ in range(steps):
-            run._micro_step(0)
+            run._micro_step(0, Plan("point", 2))
             found.append({k: p.grad.clone() for k, p in run.model.named_parameters() if p.grad is not None})
         return found
 
@@ -234,11 +235,12 @@ import sys, torch
 torch.set_num_threads(1)
 from pathlib import Path
 from test_train_trainer import trainer, weights
+from splitmask.train.rollout import Plan
 from splitmask.train.ranks import Ranks
 out = Path(sys.argv[1])
 ranks = Ranks.join(torch.device("cpu"))
 run = trainer(out, ranks=ranks, minutes=60.0)
-run._micro_step(0)
+run._micro_step(0, Plan("point", 2))
 ranks.average(p.grad for p in run.model.parameters() if p.grad is not None)
 gradients = {k: p.grad.clone() for k, p in run.model.named_parameters() if p.grad is not None}
 run.optimizer.zero_grad()
@@ -284,7 +286,7 @@ def test_two_processes_do_what_one_does_with_both_batches(tmp_path: Path) -> Non
     alone = []
     for rank in range(2):
         run = trainer(tmp_path, ranks=Ranks(rank))
-        run._micro_step(0)
+        run._micro_step(0, Plan("point", 2))
         alone.append({k: p.grad for k, p in run.model.named_parameters() if p.grad is not None})
     differ = 0
     for key, value in found[0]["gradients"].items():

@@ -139,7 +139,9 @@ def pack(
     if not sources:
         raise DataError("no training images: give at least one data folder or tar that holds labelled images")
     told = Problems("raise") if problems is None else problems
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    # all processes of a machine read at once
+    mine = max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
+    with ThreadPoolExecutor(workers or mine) as pool:
         samples = list(pool.map(lambda source: _read(source, side, told), sources))
     if all(sample is _UNREADABLE for sample in samples):
         raise DataError(f"none of the {len(samples)} training images can be read; first: {told.lines[0]}")

@@ -53,6 +53,7 @@ class Recipe:
     least_cells: int = 16  # smallest object, in cells of 4×4 pixels
     seed: int = 0
     compile: Compile = "all"
+    recorded: int = 0  # so many kinds of steps a phase, recorded on the GPU and replayed; 0: any, one by one
     save_minutes: float = 3.0
     eval_minutes: float = 4.0  # 0: never
 
@@ -153,7 +154,16 @@ def faults(recipe: Recipe) -> Iterator[str]:
     for name in ("steps", "accumulate", "warmup"):
         if getattr(recipe, name) < 1:
             yield f"`{name}` is {getattr(recipe, name)}, not 1 or more"
-    for name in ("side", "minutes", "lr", "final_lr", "weight_decay", "least_cells", "eval_minutes"):
+    for name in (
+        "side",
+        "minutes",
+        "lr",
+        "final_lr",
+        "weight_decay",
+        "least_cells",
+        "eval_minutes",
+        "recorded",
+    ):
         if getattr(recipe, name) < 0:
             yield f"`{name}` is below zero"
     if not 0 < recipe.layer_decay <= 1:
@@ -184,7 +194,7 @@ def _phase_faults(phase: Phase) -> Iterator[str]:
 
 def changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Keys of two recipes, as plain values, that differ in what is trained."""
-    length = {"about", "steps", "minutes", "save_minutes", "eval_minutes", "compile"}
+    length = {"about", "steps", "minutes", "save_minutes", "eval_minutes", "compile", "recorded"}
     plain = json.loads(json.dumps(now))
     old = json.loads(json.dumps(before))
     return sorted(key for key in plain if key not in length and plain[key] != old.get(key, plain[key]))

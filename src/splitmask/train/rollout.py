@@ -87,6 +87,14 @@ class Rollout:
 
     def __init__(self, model: Sam2, verbs: Verbs, divisor: float = 15.0) -> None:
         self.model, self.verbs, self.divisor = model, verbs, divisor
+        self._constants: dict[tuple[float, ...], Tensor] = {}
+
+    def _constant(self, values: list[float], device: torch.device) -> Tensor:
+        """A vector that is copied to the device once: a recorded step cannot copy."""
+        key = tuple(values)
+        if key not in self._constants:
+            self._constants[key] = torch.tensor(values, device=device)
+        return self._constants[key]
 
     def __call__(self, images: Tensor, objects: Objects, plan: Plan) -> Outcome:
         b, t = images.shape[:2]
@@ -126,11 +134,12 @@ class Rollout:
         chosen = [(m, 0) for _, p, m in memories if p]
         chosen += [(m, now - i) for i, p, m in memories if not p and now - i < slots]
         stack = torch.stack([m for m, _ in chosen], dim=1)
-        tpos = F.one_hot(torch.tensor([k for _, k in chosen]), slots).float().to(embed.device)
+        slot = self._constant([float(k) for _, k in chosen], embed.device)
+        tpos = (slot[:, None] == torch.arange(slots, device=embed.device)).float()
         reach = self.model.preset.max_pointers
         prompted = {i for i, p, _ in memories if p}
         kept = [(i, pointer) for i, pointer in pointers if i in prompted or now - i < reach]
-        dt = torch.tensor([(now - i) / self.divisor for i, _ in kept]).to(embed.device)
+        dt = self._constant([(now - i) / self.divisor for i, _ in kept], embed.device)
         return self.verbs.recall(
             embed, stack, tpos.expand(n, -1, -1), None,
             torch.stack([p for _, p in kept], dim=1), dt.expand(n, -1), None,

@@ -29,7 +29,10 @@ def choose(labels: Tensor, count: int, least: int, cell: int = 4) -> Objects:
     areas = areas.scatter_add_(1, probe, torch.ones_like(probe, dtype=torch.float32))
     areas[:, 0] = 0
     weights = torch.where(areas >= least * cell * cell / 4, areas**0.3, torch.zeros_like(areas))
-    ids = torch.multinomial(weights + 1e-9, count, replacement=True)
+    # not `multinomial`, which may ask the device; a recorded step cannot
+    sums = (weights + 1e-9).cumsum(dim=1)
+    at = torch.rand(b, count, device=labels.device) * sums[:, -1:]
+    ids = torch.searchsorted(sums, at).clamp_max(255)
     valid = weights.gather(1, ids) > 0
     chosen = labels[:, None] == ids[:, :, None, None, None]
     masks = F.avg_pool2d(chosen.reshape(b * count * t, 1, s, s).to(torch.bfloat16), cell).float()
@@ -91,5 +94,5 @@ def boxes(target: Tensor, jitter: float = 0.06, cell: int = 4) -> tuple[Tensor, 
     corners = torch.stack((torch.stack(low, 1), torch.stack(high, 1)), dim=1).clamp(0, big)
     extent = (corners[:, 1] - corners[:, 0]).clamp_min(1)[:, None]
     corners = (corners + torch.randn_like(corners).clamp(-2, 2) * jitter * extent).clamp(0, big)
-    labels = torch.tensor([2.0, 3.0], device=target.device).expand(len(target), 2)
+    labels = torch.arange(2.0, 4.0, device=target.device).expand(len(target), 2)
     return corners * cell - 0.5, labels

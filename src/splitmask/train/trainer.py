@@ -6,8 +6,10 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,13 @@ from splitmask.presets import get_preset
 from splitmask.train.checkpoint import LAST, write_checkpoint
 from splitmask.train.corpus import Corpus
 from splitmask.train.parameters import freeze, parameter_groups, training_mode
+from splitmask.train.plans import Plans
 from splitmask.train.ranks import Ranks
 from splitmask.train.recipe import Phase, Recipe, changed
+from splitmask.train.replay import Recorder
 from splitmask.train.rollout import Plan, Rollout, Verbs
-from splitmask.train.scenes import SceneSampler, degrade, draw
+from splitmask.train.sampler import SceneSampler
+from splitmask.train.scenes import Layers, degrade, draw
 from splitmask.train.targets import choose
 
 LOG = "log.json"
@@ -94,14 +99,16 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98), fused=fused)
         self.average = Average(self.model, recipe.ema)
         compiled = recipe.compile if self.device.type == "cuda" else "none"
-        self.compiles = compiled != "none"
+        self.compiles = compiled != "none" or recipe.recorded > 0
         self.rollout = Rollout(self.model, Verbs.of(self.model, compiled))
         self._draw = torch.compile(draw) if compiled == "all" else draw
         self._degrade = torch.compile(degrade) if compiled == "all" else degrade
         self._begin_streams(recipe.seed)
         weights = sample_weights(corpus, recipe.weights)
         self.samplers = [SceneSampler(corpus, weights, p.scene, self.rng) for p in recipe.phases]
-        self.chances = np.array([p.share for p in recipe.phases]) / sum(p.share for p in recipe.phases)
+        self.plans = Plans(recipe)
+        recorded = recipe.recorded > 0 and self.device.type == "cuda"
+        self.recorder = Recorder(self.model.parameters()) if recorded else None
         self.mean = torch.tensor(self.preset.mean, device=self.device).reshape(3, 1, 1)
         self.std = torch.tensor(self.preset.std, device=self.device).reshape(3, 1, 1)
         self.steps = self.images = 0
@@ -109,6 +116,7 @@ class Trainer:
         self._mark: float | None = None
         self.log: list[dict[str, float]] = []
         self._pending: list[tuple[str, dict[str, Tensor]]] = []
+        self._under_way: deque[torch.cuda.Event] = deque()
         self.train_mode()
 
     def _tune(self) -> None:
@@ -122,7 +130,6 @@ class Trainer:
         if not self.ranks.first:
             torch.manual_seed(seed + self.ranks.rank)
         self.rng = np.random.default_rng(seed + 1000 * self.ranks.rank)
-        self.plans = np.random.default_rng([seed, 1])
 
     def train_mode(self) -> None:
         training_mode(self.model, self.recipe.freeze_norm)
@@ -140,26 +147,18 @@ class Trainer:
         for group, scale in zip(self.optimizer.param_groups, self._scales, strict=True):
             group["lr"] = rate * scale
 
-    def _plan(self, phase: Phase) -> Plan:
-        start = phase.starts[int(self.plans.integers(len(phase.starts)))]
-        rounds = int(phase.rounds[int(self.plans.integers(len(phase.rounds)))])
-        later = np.arange(1, phase.scene.frames)
-        count = int(self.plans.integers(0, phase.corrections + 1)) if len(later) else 0
-        correct = tuple(int(x) for x in self.plans.permutation(later)[:count])
-        keep = bool(self.plans.random() < 0.8)
-        return Plan(start, rounds, correct, keep)  # type: ignore[arg-type]
-
     def step(self) -> None:
         self._mark = self._mark or time.perf_counter()
         self._set_rate()
         for _ in range(self.recipe.accumulate):
-            self._micro_step(int(self.plans.choice(len(self.chances), p=self.chances)))
+            self._micro_step(*self.plans.draw())
         self.ranks.average(p.grad for p in self.model.parameters() if p.grad is not None)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip, foreach=True)
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self._clear_gradients()
         self.average.update(self.model)
         self.steps += 1
+        self._keep_pace()
         now = time.perf_counter()
         # one clock for all, or some would stop while others wait for them
         self.spent = self.ranks.agree(self.spent + now - self._mark)
@@ -169,29 +168,48 @@ class Trainer:
         """What comes before the next step (saving, looking at held-out data) is no training time."""
         self._mark = None
 
-    def _micro_step(self, which: int, plan: Plan | None = None) -> None:
+    def _keep_pace(self) -> None:
+        """The host is two steps ahead at most, so that its clock is the GPU's."""
+        if self.device.type == "cuda":
+            done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            done.record()
+            self._under_way.append(done)
+            if len(self._under_way) > 2:
+                self._under_way.popleft().synchronize()
+
+    def _clear_gradients(self) -> None:
+        if self.recorder:
+            self.recorder.clear_gradients()
+        else:
+            self.optimizer.zero_grad(set_to_none=True)
+
+    def _micro_step(self, which: int, plan: Plan) -> None:
         phase = self.recipe.phases[which]
+        layers = self.samplers[which].sample(phase.batch)
+        work = partial(self._learn, phase, plan)
+        values = self.recorder((which, plan), work, layers) if self.recorder else work(layers)
+        self.images += phase.batch * phase.scene.frames * self.ranks.world
+        self._pending.append((phase.name, values))
+
+    def _learn(self, phase: Phase, plan: Plan, layers: Layers) -> dict[str, Tensor]:
+        """Draws scenes and adds the gradients of a rollout over them; nothing here may ask the device."""
         with torch.no_grad():
-            layers = self.samplers[which].sample(phase.batch)
             images, labels = self._draw(self.corpus, layers, self.preset.image_size)
             objects = choose(labels, phase.objects, self.recipe.least_cells)
             images = (self._degrade(images) - self.mean) / self.std
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            outcome = self.rollout(images, objects, plan or self._plan(phase))
+            outcome = self.rollout(images, objects, plan)
         (outcome.loss / self.recipe.accumulate).backward()  # type: ignore[no-untyped-call]
-        self.images += phase.batch * phase.scene.frames * self.ranks.world
-        self._pending.append((phase.name, {"loss": outcome.loss.detach(), **outcome.scores}))
+        return {"loss": outcome.loss.detach(), **outcome.scores}
 
     def warm_up(self) -> None:
         """Takes every kind of step once without learning from it, so that compiling is off the clock."""
         buffers = {name: value.clone() for name, value in self.model.named_buffers()}
         streams, images = self._streams(), self.images
-        for which, phase in enumerate(self.recipe.phases):
-            correct = tuple(range(1, phase.scene.frames))[: phase.corrections]
-            for start in sorted(set(phase.starts)):
-                plan = Plan(start, min(2, max(phase.rounds)), correct)  # type: ignore[arg-type]
+        for which in range(len(self.recipe.phases)):
+            for plan in self.plans.warm(which):
                 self._micro_step(which, plan)
-        self.optimizer.zero_grad(set_to_none=True)
+        self._clear_gradients()
         for name, value in self.model.named_buffers():
             value.copy_(buffers[name])
         self._set_streams(streams)
@@ -240,7 +258,7 @@ class Trainer:
             "average_steps": self.average.steps,
             "optimizer": self.optimizer.state_dict(),
             "streams": list(streams or [self._streams()]),
-            "plans": self.plans.bit_generator.state,
+            "plans": self.plans.state(),
             "counters": (self.steps, self.images, self.spent),
             "log": self.log,
             "recipe": asdict(self.recipe),
@@ -269,7 +287,7 @@ class Trainer:
         # another number of processes: those without a stream keep the one they began with
         if self.ranks.rank < len(state["streams"]):
             self._set_streams(state["streams"][self.ranks.rank])
-        self.plans.bit_generator.state = state["plans"]
+        self.plans.set_state(state["plans"])
         self.steps, self.images, self.spent = state["counters"]
         self.log = state["log"]
         return differ
