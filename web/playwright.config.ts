@@ -1,0 +1,36 @@
+import { defineConfig, devices } from "@playwright/test";
+
+const PORT = Number(process.env.PORT ?? 5311);
+
+// `npm run e2e` builds the page with the tests' harness into dist-e2e and drives it in Chromium.
+export default defineConfig({
+  testDir: "tests/e2e",
+  workers: 1,
+  fullyParallel: false,
+  timeout: 60_000,
+  reporter: process.env.CI ? "github" : "list",
+  use: {
+    baseURL: `http://localhost:${PORT}/`,
+    trace: "retain-on-failure",
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: [
+        "--no-sandbox",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--enable-unsafe-webgpu",
+        "--use-webgpu-adapter=swiftshader",
+      ],
+    },
+  },
+  projects: [{ name: "chromium", use: devices["Desktop Chrome"] }],
+  webServer: {
+    command: `vite build --mode e2e --outDir dist-e2e && vite preview --outDir dist-e2e --port ${PORT} --strictPort`,
+    url: `http://localhost:${PORT}/models/models.json`,
+    timeout: 120_000,
+    reuseExistingServer: !process.env.CI,
+  },
+});

@@ -1,0 +1,1 @@
+declare const __ORT_VERSION__: string;
