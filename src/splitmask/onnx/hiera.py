@@ -1,151 +1,160 @@
 """The Hiera trunk of SAM 2 as a graph.
 
 Where windows divide the map, blocks stay in windows from one to the next: a map is cut and put together
-only where the window's side changes.
+only where the window's side changes. The first windows of a model never exchange anything, so they are
+taken in bands that stay near the processor. Tokens of a window lie in the order in which pooling takes
+them, four quarters whose maximum is the pooled window: attention has no sense of their order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from splitmask.onnx.builder import Value
-from splitmask.onnx.layers import gelu, layer_norm, linear, mlp, transposed
+from splitmask.onnx.builder import Graph, Value
+from splitmask.onnx.hiera_attention import attention
+from splitmask.onnx.hiera_map import Map, Tokens, joined
+from splitmask.onnx.layers import gelu, layer_norm, linear, mlp
 from splitmask.presets import HieraParams
 
 TRUNK = "image_encoder.trunk"
 EPSILON = 1e-6
+# numbers that one band's widest layer may have
+BAND = 2**22
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Map:
-    """A square map in windows: (windows, window · window, c), row by row within and among them."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One block: where it is and what it does to the map."""
 
-    x: Value
-    side: int
-    window: int  # equal to `side` for the map as a whole
-    channels: int
+    index: int
+    stage: int
+    heads: int
+    window: int  # the side of the map for global attention
+    side: int  # of the map that it takes
+    opens: bool  # a stage, by pooling
 
     @property
-    def across(self) -> int:
-        return -(-self.side // self.window)
+    def name(self) -> str:
+        return f"{TRUNK}.blocks.{self.index}"
 
-    def windowed(self, window: int) -> Map:
-        """The same map in windows of another side, padded with zeros where they do not divide it."""
-        if window == self.window:
-            return self
-        whole = self._whole()
-        if window == self.side:
-            return whole
-        return whole._cut(window)
-
-    def _whole(self) -> Map:
-        if self.window == self.side:
-            return self
-        n, w, c = self.across, self.window, self.channels
-        x = self.x.reshape(n, n, w, w * c).transpose(0, 2, 1, 3)
-        if n * w != self.side:
-            x = x.reshape(n * w, n * w, c).slice(0, self.side, 0).slice(0, self.side, 1)
-        return Map(x.reshape(1, self.side * self.side, c), self.side, self.side, c)
-
-    def _cut(self, window: int) -> Map:
-        n, c, x = -(-self.side // window), self.channels, self.x.reshape(self.side, self.side, self.channels)
-        if surplus := n * window - self.side:
-            x = x.graph.op("Pad", x, np.array([0, 0, 0, surplus, surplus, 0], np.int64))
-        x = x.reshape(n, window, n, window * c).transpose(0, 2, 1, 3)
-        return Map(x.reshape(n * n, window * window, c), self.side, window, c)
-
-    def with_x(self, x: Value, channels: int | None = None) -> Map:
-        return Map(x, self.side, self.window, channels or self.channels)
-
-    def pooled(self) -> Map:
-        """The maximum of 2×2 cells; the window's side must be even."""
-        n, w, c, g = self.across**2, self.window, self.channels, self.x.graph
-        rows = self.x.reshape(n * w // 2, 2, w * c).split([1, 1], axis=1)
-        pairs = g.op("Max", *rows).reshape(n * w * w // 4, 2, c).split([1, 1], axis=1)
-        x = g.op("Max", *pairs).reshape(n, w * w // 4, c)
-        return Map(x, -(-self.side // 2), w // 2, c)
+    @property
+    def padded(self) -> bool:
+        return self.side % self.window != 0
 
 
-def hiera(params: HieraParams, image_size: int, image: Value) -> list[Value]:
-    """image (1, 3, S, S) → maps (1, c, h, w) at stride 4, 8, 16, 32."""
-    g, name, side = image.graph, f"{TRUNK}.patch_embed.proj", image_size // 4
-    parts = g.param(f"{name}.weight"), g.param(f"{name}.bias")
-    x = g.op("Conv", image, *parts, strides=[4, 4], pads=[3] * 4, kernel_shape=[7, 7])
-    x = x + _position(params, x, side)
-    c = params.embed_dim
-    current = Map(x.reshape(c, side * side).transpose(1, 0).reshape(1, side * side, c), side, side, c)
-    maps, heads, index = [], params.num_heads, 0
+def steps(params: HieraParams, image_size: int) -> list[Step]:
+    made: list[Step] = []
+    side, heads = image_size // 4, params.num_heads
     for stage, depth in enumerate(params.stages):
         for i in range(depth):
             opens = stage > 0 and i == 0
-            window = params.window_spec[stage - 1 if opens else stage]
-            window = current.side if index in params.global_attention else window
             heads = heads * 2 if opens else heads
-            current = _block(current, f"{TRUNK}.blocks.{index}", heads, window, opens)
-            index += 1
-        maps.append(_as_image(current))
-    return maps
+            window = params.window_spec[stage - 1 if opens else stage]
+            window = side if len(made) in params.global_attention else window
+            made.append(Step(len(made), stage, heads, window, side, opens))
+            side = side // 2 if opens else side
+    return made
 
 
-def _position(params: HieraParams, x: Value, side: int) -> Value:
-    """(1, c, h, w): a coarse embedding of the whole map plus one that repeats in every window."""
-    g, window, c = x.graph, params.window_spec[0], params.embed_dim
+def levels(plan: Sequence[Step]) -> list[int]:
+    """How often the windows of each block are pooled before the map is cut anew."""
+    found, after = [], 0
+    for step, following in zip(reversed(plan), [None, *reversed(plan)], strict=False):
+        window = step.window // 2 if step.opens else step.window
+        stays = following is not None and not following.padded and following.window == window
+        after = (after if stays else 0) + step.opens
+        found.append(after)
+    return found[::-1]
+
+
+def hiera(params: HieraParams, image_size: int, image: Value) -> list[Tokens]:
+    """image (1, 3, S, S) → maps at stride 4, 8, 16, 32."""
+    plan = steps(params, image_size)
+    orders, apart = levels(plan), _apart(plan)
+    bands = _embedded(params, image_size, image).windowed(plan[0].window, orders[0])
+    bands = bands.with_x(bands.x + _position(params, image.graph, bands))
+    run = [_Run(band) for band in bands.bands(_band_count(params, bands) if apart else 1)]
+    for each in run:
+        each.through(plan[:apart], orders)
+    whole = _Run(joined([each.current for each in run]))
+    whole.through(plan[apart:], orders)
+    ends = [index for index, step in enumerate(plan) if index + 1 == len(plan) or plan[index + 1].opens]
+    return [Tokens([each.seen[i] for each in run] if i < apart else [whole.seen[i]]) for i in ends]
+
+
+def _apart(plan: Sequence[Step]) -> int:
+    """How many blocks at the beginning keep to the first windows."""
+    window = plan[0].window
+    for step in plan:
+        if step.window != window or step.window == step.side or step.padded:
+            return step.index
+        window = window // 2 if step.opens else window
+    return len(plan)
+
+
+def _band_count(params: HieraParams, first: Map) -> int:
+    """Bands of which the hidden layer of the first block fits."""
+    count, windows = 1, first.across**2
+    while windows % (2 * count) == 0 and first.side**2 * params.embed_dim * 4 // count > BAND:
+        count *= 2
+    return count
+
+
+def _embedded(params: HieraParams, image_size: int, image: Value) -> Map:
+    """Patches of 4×4 pixels, each with three pixels around, as tokens."""
+    g, name, c = image.graph, f"{TRUNK}.patch_embed.proj", params.embed_dim
+    parts = g.param(f"{name}.weight"), g.param(f"{name}.bias")
+    x = g.op("Conv", image, *parts, strides=[4, 4], pads=[3] * 4, kernel_shape=[7, 7])
+    return _as_tokens(x, c, image_size // 4)
+
+
+class _Run:
+    """A map, or a band of one, on its way through the blocks."""
+
+    def __init__(self, start: Map) -> None:
+        self.current = start
+        self.seen: dict[int, Map] = {}
+
+    def through(self, plan: Sequence[Step], orders: Sequence[int]) -> None:
+        for step in plan:
+            self.current = self.seen[step.index] = _block(self.current, step, orders[step.index])
+
+
+def _as_tokens(x: Value, channels: int, side: int) -> Map:
+    """(1, c, side, side) → the map as a whole."""
+    cells = side * side
+    return Map(x.reshape(channels, cells).transpose(1, 0).reshape(1, cells, channels), side, side, channels)
+
+
+def _position(params: HieraParams, g: Graph, like: Map) -> Value:
+    """A coarse embedding of the whole map plus one that repeats in every window, in the order of a map."""
+    window, c, side = params.window_spec[0], params.embed_dim, like.side
     sizes = np.array([side, side], np.int64)
     nothing = Value(g, "")
     way = {"axes": [2, 3], "mode": "cubic", "cubic_coeff_a": -0.75}
     coarse = g.op("Resize", g.param(f"{TRUNK}.pos_embed"), nothing, nothing, sizes, **way)
     n = side // window
     tiled = g.param(f"{TRUNK}.pos_embed_window").reshape(c, 1, window, 1, window)
-    return (coarse.reshape(c, n, window, n, window) + tiled).reshape(1, c, side, side)
+    table = (coarse.reshape(c, n, window, n, window) + tiled).reshape(1, c, side, side)
+    return _as_tokens(table, c, side).windowed(like.window, like.quarters).x
 
 
-def _as_image(current: Map) -> Value:
-    whole = current.windowed(current.side)
-    return whole.x.transpose(0, 2, 1).reshape(1, whole.channels, whole.side, whole.side)
-
-
-def _block(current: Map, name: str, heads: int, window: int, pool: bool) -> Map:
-    if current.side % window == 0:
-        current = current.windowed(window)
-    elif current.window != current.side:
-        current = current.windowed(current.side)
+def _block(current: Map, step: Step, quarters: int) -> Map:
+    name = step.name
+    current = current.windowed(*((step.side, 0) if step.padded else (step.window, quarters)))
     normed = current.with_x(layer_norm(current.x, f"{name}.norm1", EPSILON))
-    attended = _attention(normed.windowed(window), f"{name}.attn", heads, pool)
+    attended = attention(normed.windowed(step.window, quarters), f"{name}.attn", step.heads, step.opens)
     if f"{name}.proj.weight" in current.x.graph.state:
-        out = attended.channels
-        current = normed.with_x(linear(normed.x, f"{name}.proj"), out)
-        current = current.pooled() if pool else current
-    attended = _fitted(attended, current)
-    x = current.x + attended.x
+        current = normed.with_x(linear(normed.x, f"{name}.proj"), attended.channels)
+        current = current.pooled() if step.opens else current
+    x = current.x + _fitted(attended, current).x
     return current.with_x(x + mlp(layer_norm(x, f"{name}.norm2", EPSILON), f"{name}.mlp", 2, gelu))
 
 
 def _fitted(attended: Map, like: Map) -> Map:
     """What was attended in padded windows, cropped to the map."""
-    cropped = Map(attended.x, like.side, attended.window, attended.channels)
-    return cropped.windowed(like.window)
-
-
-def _attention(normed: Map, name: str, heads: int, pool: bool) -> Map:
-    x, g = normed.x, normed.x.graph
-    c = g.state[f"{name}.proj.bias"].shape[0]
-    q, k, v = (normed.with_x(_part(x, f"{name}.qkv", i, c, heads), c) for i in range(3))
-    q = q.pooled() if pool else q
-    windows, d = normed.across**2, c // heads
-
-    def split(part: Map, *perm: int) -> Value:
-        return part.x.reshape(windows, -1, heads, d).transpose(*perm)
-
-    scores = split(q, 0, 2, 1, 3) @ split(k, 0, 2, 3, 1)
-    out = (scores.softmax() @ split(v, 0, 2, 1, 3)).transpose(0, 2, 1, 3).reshape(windows, -1, c)
-    return q.with_x(linear(out, f"{name}.proj"))
-
-
-def _part(x: Value, name: str, i: int, c: int, heads: int) -> Value:
-    """Queries (0), keys (1) or values (2); the scale of the scores is in the queries."""
-    g, rows = x.graph, slice(i * c, (i + 1) * c)
-    scale = (heads / c) ** 0.5 if i == 0 else 1.0
-    weight = g.weight(transposed(g.state[f"{name}.weight"][rows]), f"{name}.weight", "qkv"[i])
-    return x @ (weight * scale) + g.state[f"{name}.bias"][rows] * scale
+    cropped = Map(attended.x, like.side, attended.window, attended.channels, attended.quarters)
+    return cropped.windowed(like.window, like.quarters)

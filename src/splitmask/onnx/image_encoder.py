@@ -9,6 +9,7 @@ import numpy as np
 from splitmask.onnx.builder import FloatArray, Graph, Storage, Value
 from splitmask.onnx.conv_trunk import conv_trunk
 from splitmask.onnx.hiera import hiera
+from splitmask.onnx.hiera_map import Tokens
 from splitmask.onnx.layers import channels_first
 from splitmask.presets import ConvParams, Preset
 
@@ -18,8 +19,9 @@ def image_encoder(preset: Preset, state: Mapping[str, FloatArray], storage: Stor
     c, size = preset.dim, preset.image_size
     image = g.input("image", (1, 3, size, size))
     trunk = preset.trunk
+    maps: Sequence[Value] | Sequence[Tokens]
     maps = conv_trunk(trunk, size, image) if isinstance(trunk, ConvParams) else hiera(trunk, size, image)
-    neck = _Neck(preset, maps)
+    neck = _Neck(g, preset, maps)
     coarse = neck.coarse()
     g.output("high_res_feats_0", neck.fine(coarse, 0), (1, c // 8, size // 4, size // 4))
     g.output("high_res_feats_1", neck.fine(coarse, 1), (1, c // 4, size // 8, size // 8))
@@ -32,16 +34,21 @@ class _Neck:
     """Laterals to `dim` channels and the way down from coarse to fine. All of it is linear, so the heads of
     the two fine levels are multiplied into the laterals (by the runtime, when it loads)."""
 
-    def __init__(self, preset: Preset, maps: Sequence[Value]) -> None:
+    def __init__(self, g: Graph, preset: Preset, maps: Sequence[Value] | Sequence[Tokens]) -> None:
+        self.g = g
         self.maps, self.dim, self.top_down = maps, preset.dim, preset.top_down_levels
 
     def _lateral(self, level: int, head: Value | None = None, bias: Value | None = None) -> Value:
-        g, name = self.maps[level].graph, f"image_encoder.neck.convs.{3 - level}.conv"
-        own = g.param(f"{name}.bias")
-        if head is None:
-            return g.op("Conv", self.maps[level], g.param(f"{name}.weight"), own)
-        weight = head @ g.param(f"{name}.weight", lambda w: w[:, :, 0, 0])
-        return _pointwise(self.maps[level], weight, _plus(head @ own, bias))
+        name, source = f"image_encoder.neck.convs.{3 - level}.conv", self.maps[level]
+        own = self.g.param(f"{name}.bias")
+        if head is None and isinstance(source, Value):
+            return self.g.op("Conv", source, self.g.param(f"{name}.weight"), own)
+        weight, outputs = self.g.param(f"{name}.weight", lambda w: w[:, :, 0, 0]), self.dim
+        if head is not None:
+            weight, own, outputs = head @ weight, _plus(head @ own, bias), self.dim // (8 >> level)
+        if isinstance(source, Value):
+            return _pointwise(source, weight, own)
+        return source.pointwise(weight, own, outputs)
 
     def coarse(self) -> Value:
         x = self._lateral(2)
