@@ -74,15 +74,17 @@ def hiera(params: HieraParams, image_size: int, image: Value) -> list[Tokens]:
     """image (1, 3, S, S) → maps at stride 4, 8, 16, 32."""
     plan = steps(params, image_size)
     orders, apart = levels(plan), _apart(plan)
-    bands = _embedded(params, image_size, image).windowed(plan[0].window, orders[0])
-    bands = bands.with_x(bands.x + _position(params, image.graph, bands))
-    run = [_Run(band) for band in bands.bands(_band_count(params, bands) if apart else 1)]
+    whole = _embedded(params, image_size, image)
+    # added here, it also keeps the two transpositions around it apart: a runtime would make one slow one
+    whole = whole.with_x(whole.x + _position(params, image.graph, whole.side))
+    first = whole.windowed(plan[0].window, orders[0])
+    run = [_Run(band) for band in first.bands(_band_count(params, first) if apart else 1)]
     for each in run:
         each.through(plan[:apart], orders)
-    whole = _Run(joined([each.current for each in run]))
-    whole.through(plan[apart:], orders)
+    rest = _Run(joined([each.current for each in run]))
+    rest.through(plan[apart:], orders)
     ends = [index for index, step in enumerate(plan) if index + 1 == len(plan) or plan[index + 1].opens]
-    return [Tokens([each.seen[i] for each in run] if i < apart else [whole.seen[i]]) for i in ends]
+    return [Tokens([each.seen[i] for each in run] if i < apart else [rest.seen[i]]) for i in ends]
 
 
 def _apart(plan: Sequence[Step]) -> int:
@@ -129,9 +131,9 @@ def _as_tokens(x: Value, channels: int, side: int) -> Map:
     return Map(x.reshape(channels, cells).transpose(1, 0).reshape(1, cells, channels), side, side, channels)
 
 
-def _position(params: HieraParams, g: Graph, like: Map) -> Value:
-    """A coarse embedding of the whole map plus one that repeats in every window, in the order of a map."""
-    window, c, side = params.window_spec[0], params.embed_dim, like.side
+def _position(params: HieraParams, g: Graph, side: int) -> Value:
+    """(1, cells, c): a coarse embedding of the whole map plus one that repeats in every window."""
+    window, c = params.window_spec[0], params.embed_dim
     sizes = np.array([side, side], np.int64)
     nothing = Value(g, "")
     way = {"axes": [2, 3], "mode": "cubic", "cubic_coeff_a": -0.75}
@@ -139,7 +141,7 @@ def _position(params: HieraParams, g: Graph, like: Map) -> Value:
     n = side // window
     tiled = g.param(f"{TRUNK}.pos_embed_window").reshape(c, 1, window, 1, window)
     table = (coarse.reshape(c, n, window, n, window) + tiled).reshape(1, c, side, side)
-    return _as_tokens(table, c, side).windowed(like.window, like.quarters).x
+    return _as_tokens(table, c, side).x
 
 
 def _block(current: Map, step: Step, quarters: int) -> Map:
