@@ -24,6 +24,7 @@ export type ErrorCode =
   | "prompt"
   | "cancelled"
   | "bundle"
+  | "result" // a result.json or a mask in it
   | "internal";
 
 /** An error as it crosses from the worker to the page. */
