@@ -12,7 +12,7 @@ import type {
   Tensor,
 } from "@/engine/base";
 import type { ModelFiles } from "@/engine/files";
-import type { GoldenCase, GoldenTensor } from "@/engine/golden";
+import { type GoldenCase, inputArray } from "@/engine/golden";
 import { Graphs } from "@/engine/graph";
 import type { GraphSet } from "@/engine/graphs";
 import { objectsAtOnce, padded } from "@/engine/padding";
@@ -192,14 +192,16 @@ export class OrtEngine {
   }
 
   fromArrays(arrays: FeatureArrays): Features {
-    const tensor = ({ data, dims }: GoldenTensor) => this.#tensor(data, dims);
+    const tensor = ({ data, dims }: FeatureArrays["imageEmbed"]) => this.#tensor(data, dims);
     return owned(tensor(arrays.imageEmbed), tensor(arrays.highRes0), tensor(arrays.highRes1));
   }
 
   /** A graph's answer to stored inputs, on the CPU. */
   async answer({ graph, inputs }: GoldenCase): Promise<Record<string, Float32Array>> {
-    const feed = Object.entries(inputs).map(([name, { data, dims }]) => [name, this.#tensor(data, dims)]);
-    const out = await this.#graphs.run(graph, Object.fromEntries(feed) as Record<string, Ort.Tensor>);
+    const feed: Record<string, Ort.Tensor> = {};
+    for (const [name, info] of Object.entries(inputs))
+      feed[name] = this.#tensor(inputArray(info), info.shape);
+    const out = await this.#graphs.run(graph, feed);
     const found: Record<string, Float32Array> = {};
     for (const [name, tensor] of Object.entries(out)) {
       found[name] = (await this.#graphs.read(tensor)).slice();
