@@ -1,0 +1,77 @@
+/** Saves continuously: the document a moment after each change, masks as they come. */
+
+import type { FrameMasks } from "@/core/types";
+import { report } from "@/state/notices";
+import { putMasks, putProject } from "@/state/projects/database";
+import type { Studio } from "@/state/studio";
+import type { ClipId } from "@/worker/contract";
+
+const QUIET = 400; // milliseconds after the last change
+
+/** A small picture of the stage for the list of projects. */
+export type Snapshot = () => Promise<Blob | null>;
+
+export interface Saver {
+  /** Masks that came from the worker. */
+  add(clip: ClipId, masks: FrameMasks): void;
+  flush(): Promise<void>;
+  stop(): void;
+}
+
+export function startSaving(studio: Studio, snapshot: Snapshot): Saver {
+  const fresh = new Map<string, readonly [ClipId, FrameMasks]>();
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let saving: Promise<void> = Promise.resolve();
+
+  function soon(): void {
+    const { projectId, saving: state } = studio.live.getState();
+    if (projectId === null || state === "readonly") return;
+    if (state === "saved") studio.live.setState({ saving: "saving" });
+    if (timer !== null) clearTimeout(timer);
+    timer = setTimeout(() => void flush(), QUIET);
+  }
+
+  function flush(): Promise<void> {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    saving = saving.then(write);
+    return saving;
+  }
+
+  async function write(): Promise<void> {
+    const { projectId, saving: state, clip, frame } = studio.live.getState();
+    if (projectId === null || state === "readonly") return;
+    const frames = [...fresh.values()];
+    fresh.clear();
+    try {
+      const doc = studio.history.doc();
+      const picture = await snapshot().catch(() => null);
+      await putProject({ id: projectId, updated: Date.now(), doc, picture, selected: clip, frame });
+      if (frames.length > 0) await putMasks(projectId, frames);
+      if (timer === null && studio.live.getState().saving === "saving")
+        studio.live.setState({ saving: "saved" });
+    } catch (error) {
+      studio.live.setState({ saving: "memory" });
+      report(studio, error);
+    }
+  }
+
+  const stops = [
+    studio.history.store.subscribe((now, before) => now.doc !== before.doc && soon()),
+    studio.live.subscribe((now, before) => (now.clip !== before.clip || now.run !== before.run) && soon()),
+  ];
+  const leaving = () => void flush();
+  document.addEventListener("visibilitychange", leaving);
+  return {
+    add(clip, masks) {
+      fresh.set(`${clip}/${masks.frame}`, [clip, masks]);
+      soon();
+    },
+    flush,
+    stop() {
+      for (const stop of stops) stop();
+      document.removeEventListener("visibilitychange", leaving);
+      if (timer !== null) clearTimeout(timer);
+    },
+  };
+}
