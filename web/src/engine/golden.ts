@@ -99,7 +99,8 @@ function sampleOf(info: z.infer<typeof output>, binary: Uint8Array): Float32Arra
   if (end > binary.length || info.count !== Math.ceil(size(info.shape) / info.step)) {
     throw new SplitmaskError("model.corrupt", "the golden answers are cut short: export the model again");
   }
-  return new Float32Array(binary.slice(info.offset, end).buffer);
+  const start = binary.byteOffset;
+  return new Float32Array(binary.buffer.slice(start + info.offset, start + end));
 }
 
 /** An input as every program makes it. */
