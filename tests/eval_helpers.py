@@ -39,6 +39,7 @@ class ColourEngine:
     preset = PRESET
     description = "colours · numpy"
     weights_sha256 = "c" * 64
+    max_prompted = -1
     constants = PolicyConstants(np.zeros(4, np.float32), np.full((4, 4), 1 / 16, np.float32), 0.0)
 
     def __init__(self) -> None:

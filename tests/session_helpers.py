@@ -45,6 +45,7 @@ class ToyEngine:
     preset = TOY
     description = "toy · numpy"
     weights_sha256 = "0" * 64
+    max_prompted = -1
     constants = PolicyConstants(
         no_obj_ptr=np.full(8, -1, np.float32),
         mask_downsample_weight=np.full((4, 4), 2.0, np.float32),

@@ -15,7 +15,7 @@ from onnx_helpers import SMALL_PRESETS, redrawn, relative
 from splitmask.engine import padding
 from splitmask.engine.base import Engine
 from splitmask.engine.graphs import FILE, read_graphs
-from splitmask.engine.ort import OrtEngine, choose_providers
+from splitmask.engine.ort import OrtEngine
 from splitmask.engine.torch import TorchEngine
 from splitmask.errors import ModelError
 from splitmask.onnx.export import export
@@ -187,6 +187,7 @@ def test_the_arithmetic_of_the_caller_stays_as_it_is(pair: Pair) -> None:
 def test_it_says_what_it_is(pair: Pair) -> None:
     engine = pair[0]
     assert engine.description.startswith(f"{engine.preset.name} · onnxruntime ")
+    assert (engine.max_prompted, pair[1].max_prompted) == (4, -1)
     assert engine.weights_sha256 == read_graphs(engine.folder).weights_sha256
 
 
@@ -275,10 +276,3 @@ def test_a_folder_without_graphs_json_or_with_a_damaged_one_is_named(folder: Pat
     refused(folder, FILE, "damaged")
     (folder / FILE).unlink()
     refused(folder, FILE, "No such file")
-
-
-def test_a_device_that_is_not_here_is_named() -> None:
-    assert choose_providers("cpu") == ["CPUExecutionProvider"]
-    assert choose_providers()[-1] == "CPUExecutionProvider"
-    with pytest.raises(ModelError, match=r"abacus.*cpu"):
-        choose_providers("abacus")

@@ -23,7 +23,7 @@ from session_helpers import (
     toy_session,
 )
 from splitmask.errors import PromptError
-from splitmask.session import VideoSession
+from splitmask.session import ImageStack, VideoSession
 from splitmask.session.prompts import merge_prompts
 from splitmask.types import Features, Prompt
 
@@ -62,6 +62,21 @@ def test_a_prompted_frame_that_a_run_has_passed_is_corrected_from_the_others(
     engine.recall = lambda f, r: slots.append([s for _, s in r[0].memories]) or recall(f, r)  # type: ignore
     session.add_prompt(RED, 10, SCENE.click("red", 10))
     assert slots == [[0, 6, 5, 4, 3, 2, 1]]  # one prompted frame: the other one
+
+
+@pytest.mark.parametrize(("engine_most", "asked", "attended"), [(-1, None, 6), (4, None, 4), (4, 2, 2)])
+def test_the_engine_says_how_many_prompted_frames_it_takes(
+    engine: ToyEngine, engine_most: int, asked: int | None, attended: int
+) -> None:
+    engine.max_prompted = engine_most
+    slots: list[list[int]] = []
+    recall = engine.recall
+    engine.recall = lambda f, r: slots.append([s for _, s in r[0].memories]) or recall(f, r)  # type: ignore
+    with VideoSession(engine, ImageStack(SCENE.frames), max_prompted=asked) as session:
+        for frame in range(0, 18, 3):
+            session.add_prompt(RED, frame, SCENE.click("red", frame))
+        run(session.propagate(35, 36))
+    assert [each.count(0) for each in slots] == [attended]
 
 
 def fed_by(engine: ToyEngine) -> list[np.ndarray | None]:

@@ -19,6 +19,12 @@ OUT = typer.Option(Path("splitmask-out"), "--out", "-o", metavar="DIR", help="Wh
 MODEL = typer.Option("nano", "--model", metavar="NAME|PATH", help="See: splitmask models.")
 OVERWRITE = typer.Option(False, "--overwrite", help="Replace results of an earlier run.")
 ENGINE = typer.Option("auto", "--engine", metavar="auto|ort|torch", help="What runs the model.")
+PROVIDER = typer.Option(
+    None,
+    "--provider",
+    metavar="auto|NAME,…",
+    help="Of ONNX Runtime: cpu, cuda, tensorrt, coreml, openvino or directml; the fastest here by default.",
+)
 THREADS = typer.Option(None, "--threads", min=1, metavar="N", help="Processor threads; all by default.")
 
 
@@ -32,11 +38,11 @@ SAVE_STILL = typer.Option(
 )
 
 
-def load_engine(model: str, engine: str, threads: int | None) -> Engine:
+def load_engine(model: str, engine: str, threads: int | None, provider: str | None = None) -> Engine:
     """Raises ModelError for an unknown model or engine."""
     from splitmask.engine import load
 
-    return load(model, engine, threads)
+    return load(model, engine, threads, provider=provider)
 
 
 def console() -> Console:

@@ -35,6 +35,7 @@ def decode(
     model: str = common.MODEL,
     overwrite: bool = common.OVERWRITE,
     engine: str = common.ENGINE,
+    provider: str | None = common.PROVIDER,
     threads: int | None = common.THREADS,
 ) -> None:
     """Give a bundle and a click, get the object's mask.
@@ -52,7 +53,7 @@ def decode(
     from splitmask.jobs.script import understand
 
     wanted = segmenting.exporters(save)
-    runner = common.load_engine(model, engine, threads)
+    runner = common.load_engine(model, engine, threads, provider)
     read = Bundle.load(bundle, runner)
     script = understand(ordered.words(ctx), known=[each.info for each in read.objects])
     picture = decoding.read(bundle, read, script)

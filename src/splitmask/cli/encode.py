@@ -52,6 +52,7 @@ def encode(
     model: str = common.MODEL,
     overwrite: bool = common.OVERWRITE,
     engine: str = common.ENGINE,
+    provider: str | None = common.PROVIDER,
     threads: int | None = common.THREADS,
 ) -> None:
     """Run the encoder here, so that clicks can be decoded anywhere.
@@ -70,11 +71,11 @@ def encode(
         raise OutputError(f"--dtype {dtype}: choose one of {', '.join(DTYPES)}")
     target = Target(out, cast("Dtype", dtype), zipped, overwrite)
     if frames:
-        _clip(sources, frames, prompts, target, lambda: common.load_engine(model, engine, threads))
+        _clip(sources, frames, prompts, target, lambda: common.load_engine(model, engine, threads, provider))
     elif prompts is not None:
         raise typer.BadParameter("--prompts is for frames of a clip: say which with --frames")
     else:
-        _pictures(sources, target, lambda: common.load_engine(model, engine, threads))
+        _pictures(sources, target, lambda: common.load_engine(model, engine, threads, provider))
 
 
 def _pictures(sources: list[str], target: Target, load: Callable[[], Engine]) -> None:

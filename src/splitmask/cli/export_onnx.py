@@ -44,10 +44,11 @@ def export_onnx(
     with_torch: bool = WITH_TORCH,
     overwrite: bool = common.OVERWRITE,
 ) -> None:
-    """Write a model's four ONNX graphs and graphs.json.
+    """Write a model's four ONNX graphs, graphs.json, and golden answers to check providers by.
 
     The folder can be given to --model, is what the browser loads, and needs no torch to run.
     """
+    from splitmask.engine.ort import OrtEngine
     from splitmask.errors import ModelError, OutputError
 
     if storage not in ("fp16", "fp32"):
@@ -58,6 +59,7 @@ def export_onnx(
     if (out / "graphs.json").exists() and not overwrite:
         raise OutputError(f"{out} holds graphs already: choose another --out or give --overwrite")
     made = _export(model, out, preset, cast(Literal["fp16", "fp32"], storage), with_torch)
+    OrtEngine(out, provider="cpu").write_golden()
     total = sum(graph.size for graph in made.graphs.values())
     for graph in made.graphs.values():
         common.say(f"{graph.file:<22} {graph.size / 1e6:8.2f} MB  sha256 {graph.sha256[:16]}")

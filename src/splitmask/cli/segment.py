@@ -36,6 +36,7 @@ def segment(
     model: str = common.MODEL,
     overwrite: bool = common.OVERWRITE,
     engine: str = common.ENGINE,
+    provider: str | None = common.PROVIDER,
     threads: int | None = common.THREADS,
 ) -> None:
     """Give an image and a click, get the object's mask.
@@ -56,7 +57,7 @@ def segment(
     with ExitStack() as stack:
         for image in images:
             stack.enter_context(prepared(out / image.stem, segmenting.targets(wanted), overwrite))
-        runner = common.load_engine(model, engine, threads)
+        runner = common.load_engine(model, engine, threads, provider)
         for picture in chain([first], pictures):
             start = time.perf_counter()
             found = segmenting.find(runner, picture, multimask)

@@ -66,6 +66,7 @@ def track(
     model: str = common.MODEL,
     overwrite: bool = common.OVERWRITE,
     engine: str = common.ENGINE,
+    provider: str | None = common.PROVIDER,
     threads: int | None = common.THREADS,
 ) -> None:
     """Give a video and a click, get the object's mask on every frame.
@@ -92,7 +93,9 @@ def track(
         clip = stack.enter_context(open_clip(video, frames=window))
         plan = tracking.plan(clip.span(), script, _direction(forward, reverse))
         stack.enter_context(outputs.prepared(folder, outputs.targets(wanted), overwrite))
-        session = stack.enter_context(VideoSession(common.load_engine(model, engine, threads), clip))
+        session = stack.enter_context(
+            VideoSession(common.load_engine(model, engine, threads, provider), clip)
+        )
         tracking.prompt(session, script)
         run = _Run(session, clip, plan)
         run.write(outputs.Outputs(folder, outputs.clip_info(clip), script.objects, wanted))

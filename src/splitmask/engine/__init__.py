@@ -17,14 +17,22 @@ ENGINES = ("auto", "ort", "torch")
 
 
 def load(
-    model: str | Path = "nano", engine: str = "auto", threads: int | None = None, device: str = "auto"
+    model: str | Path = "nano",
+    engine: str = "auto",
+    threads: int | None = None,
+    device: str = "auto",
+    provider: str | None = None,
 ) -> Engine:
     """A model, ready to run.
 
     model: `nano`, which comes with the package; a folder with graphs.json; or the path of a `.pt` or
     `.safetensors`. engine: `ort` runs graphs, `torch` checkpoints; `auto` takes graphs where there are
     some. threads: of the CPU, all by default. device: `auto`, `cpu`, `cuda`, for torch also `mps`.
-    Raises ModelError for an unknown or damaged model, or an engine that is not installed.
+    provider: of ONNX Runtime: `cpu`, `cuda`, `tensorrt`, `coreml`, `openvino`, `directml`, several in the
+    order in which to try them (`cuda,cpu`), or `auto`, the fastest that is installed and works; by default
+    what the environment variable SPLITMASK_PROVIDER says. Why one is passed over is logged as a warning.
+    Raises ModelError for an unknown or damaged model, or an engine or provider that is not installed or
+    computes wrongly.
     """
     if engine not in ENGINES:
         raise ModelError(f"unknown engine {engine!r}: choose one of {', '.join(ENGINES)}")
@@ -35,7 +43,7 @@ def load(
         raise ModelError(f"{model} has no ONNX graphs: run `splitmask export-onnx {model} -o DIR` first")
     from splitmask.engine.ort import OrtEngine
 
-    return OrtEngine(folder, threads, device)
+    return OrtEngine(folder, threads, provider or (None if device == "auto" else device))
 
 
 def graphs_of(model: str | Path) -> Path | None:

@@ -44,6 +44,11 @@ class Engine(Protocol):
     @property
     def weights_sha256(self) -> str: ...
 
+    @property
+    def max_prompted(self) -> int:
+        """How many prompted frames `recall` takes at most, 2 or more; −1: any number."""
+        ...
+
     def encode(self, image: ByteArray) -> Features:
         """Frame (H, W, 3) uint8 RGB → features. Stretches to S×S the way the preset says."""
         ...

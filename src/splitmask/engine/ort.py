@@ -4,46 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import cast
 
 import numpy as np
 import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
+from splitmask.engine import golden
 from splitmask.engine.base import PolicyConstants
 from splitmask.engine.graphs import TENSORS, GraphInfo, read_graphs
 from splitmask.engine.padding import objects_at_once, padded
 from splitmask.engine.preprocess import normalised, stretch
+from splitmask.engine.providers import (
+    CPU,
+    LOAD_ERRORS,
+    Graph,
+    Provider,
+    ProviderError,
+    candidates,
+    first_working,
+    is_kept,
+    length,
+    to_array,
+    to_kept,
+)
 from splitmask.errors import ModelError
 from splitmask.presets import Preset
-from splitmask.types import ByteArray, Decoded, Features, FloatArray, Memory, Recollection
+from splitmask.types import ByteArray, Decoded, Features, FloatArray, Memory, Recollection, Tensor
 
-# by the name that a user gives; `auto` takes the first that is installed
-DEVICES = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
-
-# what a graph that does not load raises; the runtime's errors have no common base
-LOAD_ERRORS = (
-    failures.Fail,
-    failures.InvalidArgument,
-    failures.InvalidGraph,
-    failures.InvalidProtobuf,
-    failures.NotImplemented,
-    failures.RuntimeException,
-)
-
-
-def choose_providers(device: str = "auto") -> list[str]:
-    """Execution providers for a device, the CPU as the last resort. Raises ModelError."""
-    available = ort.get_available_providers()
-    if device == "auto":
-        device = next(name for name, provider in DEVICES.items() if provider in available)
-    if DEVICES.get(device) not in available:
-        have = ", ".join(name for name, provider in DEVICES.items() if provider in available)
-        raise ModelError(f"onnxruntime has no device {device!r} here: choose one of {have}")
-    return list(dict.fromkeys((DEVICES[device], DEVICES["cpu"])))
+_MOST_PROMPTED = 4  # as SAM 2's own demo; graphs are exported for so many, browsers hold no more
 
 
 def usable_cores() -> int:
@@ -53,19 +44,30 @@ def usable_cores() -> int:
 
 
 class OrtEngine:
-    """The graphs of one folder. Each is checked and loaded when it is first needed.
+    """The graphs of one folder. On the CPU each is checked and loaded when it is first needed, on other
+    providers all of them at once, which also warms up.
 
-    threads: of the CPU; all by default. device: `auto`, `cpu` or `cuda`. Any number of threads may
-    call it. Raises ModelError, also later, from the verb whose graph is damaged.
+    threads: of the CPU; all by default. provider: a name, several with commas between them, or `auto`;
+    None: what SPLITMASK_PROVIDER says, else `auto`. self_test: whether a graph has to answer a golden
+    input as it should before it is used; by default on all providers but the CPU, and for int8. Any
+    number of threads may call it. Raises ModelError, also later, from the verb whose graph is damaged.
     """
 
-    def __init__(self, folder: str | Path, threads: int | None = None, device: str = "auto") -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        threads: int | None = None,
+        provider: str | Provider | None = None,
+        self_test: bool | None = None,
+    ) -> None:
         self.folder = Path(folder)
         self._graphs = read_graphs(self.folder)
-        self._providers = choose_providers(device)
         self._threads = threads or usable_cores()
-        self._sessions: dict[str, ort.InferenceSession] = {}
+        self._self_test = self_test
         self._locks = {name: Lock() for name in self._graphs.graphs}
+        self._golden: dict[str, golden.Case] | None = None
+        rows = [provider] if isinstance(provider, Provider) else candidates(provider)
+        self.provider, self._loaded = first_working(rows, self._open)
 
     @property
     def preset(self) -> Preset:
@@ -81,12 +83,23 @@ class OrtEngine:
 
     @property
     def description(self) -> str:
-        device = self._providers[0].removesuffix("ExecutionProvider")
-        return f"{self.preset.name} · onnxruntime {ort.__version__} · {device}"
+        return f"{self.preset.name} · onnxruntime {ort.__version__} · {self.provider.label}"
+
+    @property
+    def max_prompted(self) -> int:
+        return _MOST_PROMPTED
+
+    def warm_up(self) -> None:
+        """Loads the graphs that are in the folder now instead of when they are first needed."""
+        for name in self._present():
+            try:
+                self._graph(name)
+            except ProviderError as error:
+                raise self._failed(name, error) from error
 
     def encode(self, image: ByteArray) -> Features:
         square = normalised(stretch(image, self.preset.image_size), self.preset)
-        high_res_0, high_res_1, embed = self._run("image_encoder", square)
+        high_res_0, high_res_1, embed = self._run("image_encoder", square, keep=True)
         return Features(embed, high_res_0, high_res_1)
 
     def recall(self, features: Features, recollections: Sequence[Recollection]) -> Features:
@@ -94,10 +107,12 @@ class OrtEngine:
         embeds = []
         for start in range(0, len(recollections), size):
             group = slice(start, start + size)
-            shared = len(features.image_embed) == 1
-            embed = features.image_embed if shared else features.image_embed[group]
-            embeds += self._run("memory_attention", embed, *padded(recollections[group], self.preset))
-        return Features(np.concatenate(embeds), features.high_res_feats_0, features.high_res_feats_1)
+            shared = length(features.image_embed) == 1
+            embed = features.image_embed if shared else to_array(features.image_embed)[group]
+            past = padded(recollections[group], self.preset)
+            embeds += self._run("memory_attention", embed, *past, keep=len(recollections) <= size)
+        together = embeds[0] if len(embeds) == 1 else np.concatenate(embeds)
+        return Features(together, features.high_res_feats_0, features.high_res_feats_1)
 
     def decode(
         self, features: Features, points: FloatArray, labels: FloatArray, mask_input: FloatArray | None = None
@@ -116,47 +131,88 @@ class OrtEngine:
         return [Memory(each) for each in self._run("memory_encoder", *inputs)[0]]
 
     def unconditioned(self, features: Features) -> Features:
-        embed = features.image_embed - self._graphs.no_mem_embed.reshape(1, -1, 1, 1)
+        embed = to_array(features.image_embed) - self._graphs.no_mem_embed.reshape(1, -1, 1, 1)
         return Features(embed, features.high_res_feats_0, features.high_res_feats_1)
 
     def to_arrays(self, features: Features) -> Features:
-        return features
+        maps = features.image_embed, features.high_res_feats_0, features.high_res_feats_1
+        return Features(*map(to_array, maps)) if any(map(is_kept, maps)) else features
 
     def from_arrays(self, features: Features) -> Features:
-        return features
+        if self.provider.binds is None:
+            return features
+        maps = features.image_embed, features.high_res_feats_0, features.high_res_feats_1
+        return Features(*(to_kept(each, self.provider) for each in maps))
 
-    def _run(self, name: str, *inputs: FloatArray) -> list[FloatArray]:
+    def _run(self, name: str, *inputs: Tensor, keep: bool = False) -> list[Tensor]:
         names, outputs = TENSORS[name]
-        arrays = (np.ascontiguousarray(x, np.float32) for x in inputs)
-        feed = dict(zip(names, arrays, strict=True))
-        return cast(list[FloatArray], self._session(name).run(list(outputs), feed))
+        arrays = (x if is_kept(x) else np.ascontiguousarray(x, np.float32) for x in inputs)
+        try:
+            return self._graph(name).run(dict(zip(names, arrays, strict=True)), outputs, keep)
+        except ProviderError as error:
+            raise self._failed(name, error) from error
 
-    def _session(self, name: str) -> ort.InferenceSession:
-        session = self._sessions.get(name)
-        if session is None:
+    def _failed(self, name: str, error: ProviderError) -> ModelError:
+        return ModelError(f"{self._graphs.graphs[name].file} failed on {self.provider.label}: {error}")
+
+    def _graph(self, name: str) -> Graph:
+        graph = self._loaded.get(name)
+        if graph is None:
             with self._locks[name]:
-                session = self._sessions.get(name) or self._loaded(name)
-                self._sessions[name] = session
-        return session
+                graph = self._loaded.get(name) or self._load(name, self.provider)
+                self._loaded[name] = graph
+        return graph
 
-    def _loaded(self, name: str) -> ort.InferenceSession:
+    def _open(self, provider: Provider) -> tuple[Provider, dict[str, Graph]]:
+        """Raises ProviderError where the provider does not start, or computes wrongly."""
+        if provider is CPU:
+            return provider, {}
+        return provider, {name: self._load(name, provider) for name in self._present()}
+
+    def _present(self) -> list[str]:
+        return [name for name, info in self._graphs.graphs.items() if (self.folder / info.file).exists()]
+
+    def _load(self, name: str, provider: Provider) -> Graph:
         info = self._graphs.graphs[name]
         path = self.folder / info.file
         data = _verified(path, info)
         try:
-            session = ort.InferenceSession(data, self._options(), providers=self._providers)
+            graph = Graph(data, provider, self._threads)
         except LOAD_ERRORS as error:
             raise ModelError(_why(path, self._graphs.opset, str(error))) from error
-        _check_tensors(path, name, session)
-        return session
+        _check_tensors(path, name, graph)
+        if self._is_tested(provider):
+            self._test(name, graph)
+        return graph
 
-    def _options(self) -> ort.SessionOptions:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.log_severity_level = 3
-        # workers of one graph must not spin while the next one runs
-        options.add_session_config_entry("session.force_spinning_stop", "1")
-        return options
+    def _is_tested(self, provider: Provider) -> bool:
+        if self._self_test is not None:
+            return self._self_test
+        return provider is not CPU or "int8" in self._graphs.storage
+
+    def _test(self, name: str, graph: Graph) -> None:
+        """Raises ProviderError where the graph answers its golden input wrongly. Without a stored answer
+        the CPU's is taken."""
+        if self._golden is None:
+            self._golden = golden.read(self.folder, self._graphs)
+        case = self._golden.get(name) or self.golden_case(name)
+        wrong = case.check(partial(_answers, graph, tuple(case.outputs)))
+        if wrong is not None:
+            raise ProviderError(wrong)
+
+    def write_golden(self) -> None:
+        """Puts golden.json and golden.bin beside the graphs. Raises OutputError."""
+        golden.write(self.folder, map(self.golden_case, self._graphs.graphs), self.weights_sha256)
+
+    def golden_case(self, name: str) -> golden.Case:
+        """A graph's golden input with the CPU's answer."""
+        info = self._graphs.graphs[name]
+        graph = Graph(_verified(self.folder / info.file, info), CPU, self._threads)
+        return golden.make(self._graphs, name, partial(_answers, graph, TENSORS[name][1]))
+
+
+def _answers(graph: Graph, outputs: Sequence[str], feed: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    return dict(zip(outputs, graph.run(feed, outputs), strict=True))
 
 
 def _verified(path: Path, info: GraphInfo) -> bytes:
@@ -176,8 +232,8 @@ def _why(path: Path, opset: int, message: str) -> str:
     return f"onnxruntime {ort.__version__} cannot load {path}: {message.splitlines()[0]}"
 
 
-def _check_tensors(path: Path, name: str, session: ort.InferenceSession) -> None:
-    sides = ("input", session.get_inputs()), ("output", session.get_outputs())
+def _check_tensors(path: Path, name: str, graph: Graph) -> None:
+    sides = ("input", graph.session.get_inputs()), ("output", graph.session.get_outputs())
     for expected, (side, found) in zip(TENSORS[name], sides, strict=True):
         missing = [tensor for tensor in expected if tensor not in {each.name for each in found}]
         if missing:

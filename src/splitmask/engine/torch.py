@@ -74,6 +74,10 @@ class TorchEngine:
         self._image_sides: weakref.WeakKeyDictionary[Features, ImageSide] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
+    @property
+    def max_prompted(self) -> int:
+        return -1
+
     def _is_plain(self) -> bool:
         """Not under autocast, whose types what is kept would outlive."""
         return not torch.is_autocast_enabled(self.device.type)

@@ -30,7 +30,7 @@ class VideoSession:
 
     source: a `splitmask.media.Clip`, any other `FrameSource` (an `ImageStack`), or an iterator of
     frames of unknown length, which can only be run forward. max_prompted: how many prompted frames
-    are attended to at most, −1 for all. stride: of the memory's recent frames. store: where to make
+    are attended to at most, −1 for all; by default as many as the engine takes. stride: of the memory's recent frames. store: where to make
     the folder of results, and store_cap how many bytes of logits it may hold.
 
     Every method may be called from any thread; a run lets go of the session between frames. Sessions
@@ -42,13 +42,14 @@ class VideoSession:
         engine: Engine,
         source: FrameSource | Iterable[Frame],
         *,
-        max_prompted: int = -1,
+        max_prompted: int | None = None,
         stride: int = 1,
         store: Path | None = None,
         store_cap: int = DEFAULT_CAP,
     ) -> None:
         self._reader = open_reader(source)
-        limits = Limits.of(engine.preset, max_prompted, stride)
+        most = engine.max_prompted if max_prompted is None else max_prompted
+        limits = Limits.of(engine.preset, most, stride)
         self._tracker = Tracker(engine, self._reader, limits)
         self._store = ResultStore(store, store_cap)
         self._tracks: dict[int, Track] = {}

@@ -1,0 +1,269 @@
+"""What ONNX Runtime computes on: which providers there are here, which is taken, and why not another.
+
+A provider (CUDA, CoreML, …) comes with a build of onnxruntime and may still fail to start, for want of a
+driver say, or compute wrongly. Each candidate is tried in turn; the CPU is the last.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as failures
+
+from splitmask.errors import ModelError
+from splitmask.types import FloatArray, Tensor
+
+LOG = logging.getLogger("splitmask.engine")
+VARIABLE = "SPLITMASK_PROVIDER"
+
+# what a graph that does not load raises; the runtime's errors have no common base
+LOAD_ERRORS = (
+    failures.Fail,
+    failures.InvalidArgument,
+    failures.InvalidGraph,
+    failures.InvalidProtobuf,
+    failures.NoSuchFile,
+    failures.NotImplemented,
+    failures.RuntimeException,
+)
+_RUN_ERRORS = (failures.Fail, failures.RuntimeException, failures.EPFail)  # no memory, a lost device
+_QUIET, _WARNINGS = 4, 2  # of the runtime's log
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One row of the table. A provider that does not take a node leaves it to those in `then`."""
+
+    name: str  # what a user types
+    execution: str  # what onnxruntime calls it
+    label: str  # for people
+    package: str  # which brings it
+    options: Mapping[str, str] = field(default_factory=dict)
+    then: tuple[str, ...] = ("CPUExecutionProvider",)
+    binds: str | None = None  # the memory in which tensors stay between graphs; None: the CPU's
+    is_serial: bool = False  # a session takes one call at a time
+
+
+def _cache() -> str:
+    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return str(Path(folder) / "splitmask" / "tensorrt")
+
+
+_BF16 = '{"CPU": {"INFERENCE_PRECISION_HINT": "bf16"}}'
+
+
+def _openvino(name: str, label: str, device: str, **options: str) -> Provider:
+    return Provider(
+        name,
+        "OpenVINOExecutionProvider",
+        label,
+        "onnxruntime-openvino",
+        {"device_type": device, **options},
+    )
+
+
+_TABLE = (
+    Provider("cuda", "CUDAExecutionProvider", "CUDA", "onnxruntime-gpu", {"use_tf32": "0"}, binds="cuda"),
+    Provider(
+        "tensorrt",
+        "TensorrtExecutionProvider",
+        "TensorRT",
+        "onnxruntime-gpu",
+        {"trt_engine_cache_enable": "True", "trt_engine_cache_path": _cache()},
+        ("CUDAExecutionProvider", "CPUExecutionProvider"),
+        binds="cuda",
+    ),
+    Provider(
+        "coreml",
+        "CoreMLExecutionProvider",
+        "CoreML",
+        "onnxruntime on a Mac",
+        {"ModelFormat": "MLProgram", "MLComputeUnits": "ALL"},
+    ),
+    _openvino("openvino", "OpenVINO", "CPU", precision="ACCURACY"),
+    _openvino("openvino-gpu", "OpenVINO GPU", "GPU", precision="ACCURACY"),
+    # several times as fast where the processor multiplies bfloat16 (AMX), and off by a hundredth
+    _openvino("openvino-bf16", "OpenVINO bf16", "CPU", load_config=_BF16),
+    Provider(
+        "directml", "DmlExecutionProvider", "DirectML", "onnxruntime-directml", binds="dml", is_serial=True
+    ),
+    Provider("cpu", "CPUExecutionProvider", "CPU", "onnxruntime", then=()),
+)
+PROVIDERS = {row.name: row for row in _TABLE}
+CPU = PROVIDERS["cpu"]
+
+# Tried in this order where nobody says which. TensorRT has to be asked for: it compiles for minutes.
+ORDER = {
+    "linux": ("cuda", "openvino", "cpu"),
+    "win32": ("cuda", "directml", "openvino", "cpu"),
+    "darwin": ("coreml", "cpu"),
+}
+
+
+class ProviderError(Exception):
+    """Why a provider cannot be used here; another may do."""
+
+
+def installed() -> list[Provider]:
+    """Those that this onnxruntime was built with; whether they start is another matter."""
+    there = ort.get_available_providers()
+    return [row for row in _TABLE if row.execution in there]
+
+
+def candidates(wanted: str | None = None) -> list[Provider]:
+    """Providers in the order in which to try them.
+
+    wanted: a name, several with commas between them, or `auto`; None: what the environment variable
+    SPLITMASK_PROVIDER says, else `auto`. Raises ModelError for a name that is unknown or not installed.
+    """
+    wanted = wanted or os.environ.get(VARIABLE) or "auto"
+    here = {row.name: row for row in installed()}
+    if wanted == "auto":
+        return [here[name] for name in ORDER.get(sys.platform, ("cpu",)) if name in here]
+    found = []
+    for name in dict.fromkeys(part.strip() for part in wanted.split(",")):
+        if name not in PROVIDERS:
+            raise ModelError(
+                f"unknown provider {name!r}: choose auto or of {', '.join(here)}; there are also "
+                f"{', '.join(other for other in PROVIDERS if other not in here)}"
+            )
+        if name not in here:
+            raise ModelError(
+                f"onnxruntime has no provider {name!r} here: choose of {', '.join(here)}, "
+                f"or install {PROVIDERS[name].package}"
+            )
+        found.append(here[name])
+    return found
+
+
+def first_working(rows: Sequence[Provider], attempt: Callable[[Provider], T]) -> T:
+    """What the attempt gives for the first provider that it succeeds with. Why others failed goes to the
+    log, as a warning; raises ModelError where all did."""
+    for at, row in enumerate(rows):
+        try:
+            return attempt(row)
+        except ProviderError as error:
+            if row is rows[-1]:
+                raise ModelError(f"{row.label} cannot be used: {error}") from error
+            LOG.warning("%s is not used: %s; trying %s", row.label, error, rows[at + 1].label)
+    raise ModelError("no provider of onnxruntime is installed: reinstall onnxruntime")
+
+
+def session_options(provider: Provider, threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    if provider.name == "directml":  # which asks for both
+        options.enable_mem_pattern = False
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    # workers of one graph must not spin while the next one runs
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return options
+
+
+class Graph:
+    """A graph on a provider. `run` may be called from any number of threads."""
+
+    def __init__(self, source: bytes | str, provider: Provider, threads: int) -> None:
+        """source: the file's bytes, or its path where it has external data. Raises ProviderError, and
+        what ONNX Runtime raises for a graph that it cannot load at all (LOAD_ERRORS)."""
+        self.provider = provider
+        self.session = _opened(source, provider, session_options(provider, threads))
+        self._turn: AbstractContextManager[Any] = Lock() if provider.is_serial else nullcontext()
+
+    def run(self, feed: Mapping[str, Tensor], outputs: Sequence[str], keep: bool = False) -> list[Tensor]:
+        """Arrays, or tensors of an earlier run that were kept → float32 arrays, or with `keep` tensors
+        that stay where the provider computes. Raises ProviderError: no memory, a lost device."""
+        try:
+            with self._turn:
+                if self.provider.binds is None:
+                    return list(self.session.run(list(outputs), dict(feed)))
+                return self._bound(self.provider.binds, feed, outputs, keep)
+        except _RUN_ERRORS as error:
+            raise ProviderError(_first_line(error)) from error
+
+    def _bound(
+        self, memory: str, feed: Mapping[str, Tensor], outputs: Sequence[str], keep: bool
+    ) -> list[Tensor]:
+        binding = self.session.io_binding()
+        for name, value in feed.items():
+            bind = binding.bind_ortvalue_input if is_kept(value) else binding.bind_cpu_input
+            bind(name, value)
+        for name in outputs:
+            binding.bind_output(name, memory if keep else "cpu")
+        self.session.run_with_iobinding(binding)
+        found = binding.get_outputs()
+        return list(found) if keep else [each.numpy() for each in found]
+
+
+def is_kept(value: Tensor) -> bool:
+    """Whether a tensor lies where a provider computes, rather than in an array."""
+    return isinstance(value, ort.OrtValue)
+
+
+def to_array(value: Tensor) -> FloatArray:
+    return cast(FloatArray, value.numpy() if is_kept(value) else value)
+
+
+def to_kept(value: Tensor, provider: Provider) -> Tensor:
+    """An array to where the provider computes, once for all runs that take it."""
+    if provider.binds is None or is_kept(value):
+        return value
+    return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value, np.float32), provider.binds)
+
+
+def length(value: Tensor) -> int:
+    """Of the first axis."""
+    return int(value.shape()[0] if is_kept(value) else len(value))
+
+
+def _opened(source: bytes | str, provider: Provider, options: ort.SessionOptions) -> ort.InferenceSession:
+    rows: Iterable[Any] = ((provider.execution, dict(provider.options)), *provider.then)
+    if provider is CPU:
+        return ort.InferenceSession(source, options, providers=list(rows), enable_fallback=0)
+    if provider.execution not in ort.get_available_providers():
+        raise ProviderError(f"this onnxruntime was built without it; install {provider.package}")
+    if provider.name == "tensorrt":
+        Path(_cache()).mkdir(parents=True, exist_ok=True)
+    ort.set_default_logger_severity(_QUIET)  # one line of ours instead of its many
+    try:
+        session = ort.InferenceSession(source, options, providers=list(rows), enable_fallback=0)
+    except (*LOAD_ERRORS, RuntimeError, ValueError) as error:
+        raise ProviderError(_missing(provider) or _first_line(error)) from error
+    finally:
+        ort.set_default_logger_severity(_WARNINGS)
+    if provider.execution not in session.get_providers():
+        raise ProviderError(_missing(provider) or "it does not start; is its driver installed?")
+    return session
+
+
+def _missing(provider: Provider) -> str | None:
+    """Which library a provider lacks, as the loader says it."""
+    name = provider.execution.removesuffix("ExecutionProvider").lower()
+    library = Path(ort.__file__).parent / "capi" / f"libonnxruntime_providers_{name}.so"
+    if not library.is_file():
+        return None
+    try:
+        ctypes.CDLL(str(library.with_name("libonnxruntime_providers_shared.so")), ctypes.RTLD_GLOBAL)
+        ctypes.CDLL(str(library))
+    except OSError as error:
+        return str(error).splitlines()[0]
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
