@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from splitmask.bundle.tensors import ALIGNMENT, check_apart, entry_from_json, pack, unpack
+from splitmask.bundle.tensors import ALIGNMENT, TensorEntry, check_apart, entry_from_json, pack, unpack
 from splitmask.errors import BundleError, ResultError
 from splitmask.jsonfield import Field
 
@@ -82,3 +82,16 @@ def test_a_wrong_entry_is_named(change: dict[str, object], says: str) -> None:
     entry_from_json(Field(entry, "x"))
     with pytest.raises(ResultError, match=says):
         entry_from_json(Field(entry | change, "x"))
+
+
+def test_numbers_that_no_model_makes_are_not_written_or_read() -> None:
+    huge = np.full((1, 1), 1e30, np.float32)
+    with pytest.raises(BundleError, match="x holds numbers beyond 1000000"):
+        pack({"x": (huge, "float32")})
+    entry = TensorEntry("float32", (1, 1), 0)
+    assert unpack("x", entry, np.float32(1e6).tobytes()) == 1e6
+    with pytest.raises(BundleError, match="x holds numbers beyond 1000000"):
+        unpack("x", entry, huge.tobytes())
+    scaled = TensorEntry("int8", (1, 1), 0, scale=(9e5,))
+    with pytest.raises(BundleError, match="x holds numbers beyond 1000000"):
+        unpack("x", scaled, b"\x7f")

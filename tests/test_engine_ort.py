@@ -253,6 +253,20 @@ def test_a_graph_without_its_tensors_is_named(folder: Path) -> None:
     refused(folder, "image_encoder.onnx", "'high_res_feats_0'")
 
 
+def test_weights_beside_a_graph_are_found_and_named_where_they_are_missing(folder: Path) -> None:
+    graph = folder / "image_encoder.onnx"
+    expected = OrtEngine(folder, threads=1).encode(picture()).image_embed
+    made = onnx.load(graph)
+    onnx.save(made, graph, save_as_external_data=True, location="encoder.data", size_threshold=1024)
+    replace_encoder(folder, graph.read_bytes())
+    assert (folder / "encoder.data").stat().st_size > 1000
+    np.testing.assert_array_equal(OrtEngine(folder, threads=1).encode(picture()).image_embed, expected)
+    (folder / "encoder.data").rename(folder / "lost.data")
+    refused(folder, "image_encoder.onnx lacks its weights, ", "encoder.data: copy or fetch")
+    (folder / "encoder.data").write_bytes(b"cut")
+    refused(folder, "cannot load", "image_encoder.onnx")
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

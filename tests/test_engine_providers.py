@@ -82,7 +82,7 @@ def test_a_provider_that_is_not_installed_is_named_with_what_brings_it() -> None
 def test_one_that_does_not_start_is_passed_over_with_a_reason(caplog: pytest.LogCaptureFixture) -> None:
     data = (Path(small_model()) / "mask_decoder.onnx").read_bytes()
     with caplog.at_level(logging.WARNING):
-        graph = first_working([ABSENT, CPU], lambda row: Graph(data, row, 1))
+        graph = first_working([ABSENT, CPU], lambda row: Graph(data, row, 1, Path()))
     assert graph.provider is CPU
     (said,) = caplog.messages
     assert said == (
@@ -90,7 +90,7 @@ def test_one_that_does_not_start_is_passed_over_with_a_reason(caplog: pytest.Log
         "trying CPU"
     )
     with pytest.raises(ModelError, match=f"{ABSENT.label} cannot be used: this onnxruntime was built"):
-        first_working([ABSENT], lambda row: Graph(data, row, 1))
+        first_working([ABSENT], lambda row: Graph(data, row, 1, Path()))
 
 
 def test_it_says_what_it_computes_on() -> None:

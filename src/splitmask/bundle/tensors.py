@@ -26,7 +26,7 @@ ALIGNMENT = 64  # bytes; what a reader in any language may map as numbers withou
 LARGEST = 1 << 30  # bytes of embedding.bin: over a hundred times a bundle of SAM 2.1
 _STEPS = 127  # an int8 channel runs from −127 to 127 times its scale
 
-_LARGEST_SCALE = 1e30  # 127 times that is a float32
+_LARGEST_NUMBER = 1e6  # far beyond what any model makes, and small enough for any arithmetic
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def unpack(name: str, entry: TensorEntry, data: bytes) -> FloatArray:
     """One tensor of embedding.bin as float32, in memory of its own.
 
     Raises BundleError where the file ends too early, its bytes are others than when it was written, or
-    a number is not finite.
+    a number is not finite, or huge.
     """
     piece = memoryview(data)[entry.offset : entry.end]
     if len(piece) < entry.size:
@@ -127,12 +127,16 @@ def unpack(name: str, entry: TensorEntry, data: bytes) -> FloatArray:
         array *= _by_channel(np.array(entry.scale, np.float32), array.ndim)
     if not np.isfinite(array).all():
         raise BundleError(f"{name} holds NaN or infinity; encode the picture again")
+    if np.abs(array).max() > _LARGEST_NUMBER:
+        raise BundleError(f"{name} holds numbers beyond {_LARGEST_NUMBER:.0f}; encode the picture again")
     return array
 
 
 def _stored(name: str, array: FloatArray, dtype: Dtype) -> tuple[npt.NDArray[Any], tuple[float, ...] | None]:
     if not np.isfinite(array).all():
         raise BundleError(f"{name} holds NaN or infinity: the model cannot make a bundle of this picture")
+    if np.abs(array).max() > _LARGEST_NUMBER:
+        raise BundleError(f"{name} holds numbers beyond {_LARGEST_NUMBER:.0f}: no model makes such features")
     if dtype == "int8":
         return _quantised(array)
     if dtype == "float16" and np.abs(array).max() > np.finfo(np.float16).max:
@@ -155,6 +159,6 @@ def _by_channel(scale: FloatArray, ndim: int) -> FloatArray:
 
 
 def _scale(field: Field) -> float:
-    if not 0 < field.number() < _LARGEST_SCALE:
+    if not 0 < field.number() < _LARGEST_NUMBER:
         raise field.fail("a number above 0, and no huge one")
     return field.number()

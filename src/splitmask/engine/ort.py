@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from splitmask.engine.providers import (
     first_working,
     is_kept,
     length,
+    plain,
     to_array,
     to_kept,
 )
@@ -177,7 +179,7 @@ class OrtEngine:
         path = self.folder / info.file
         data = _verified(path, info)
         try:
-            graph = Graph(data, provider, self._threads)
+            graph = Graph(data, provider, self._threads, self.folder)
         except LOAD_ERRORS as error:
             raise ModelError(_why(path, self._graphs.opset, str(error))) from error
         _check_tensors(path, name, graph)
@@ -207,7 +209,7 @@ class OrtEngine:
     def golden_case(self, name: str) -> golden.Case:
         """A graph's golden input with the CPU's answer."""
         info = self._graphs.graphs[name]
-        graph = Graph(_verified(self.folder / info.file, info), CPU, self._threads)
+        graph = Graph(_verified(self.folder / info.file, info), CPU, self._threads, self.folder)
         return golden.make(self._graphs, name, partial(_answers, graph, TENSORS[name][1]))
 
 
@@ -229,7 +231,10 @@ def _verified(path: Path, info: GraphInfo) -> bytes:
 def _why(path: Path, opset: int, message: str) -> str:
     if "opset" in message.lower():
         return f"{path} has opset {opset}, newer than onnxruntime {ort.__version__} runs: upgrade it"
-    return f"onnxruntime {ort.__version__} cannot load {path}: {message.splitlines()[0]}"
+    missing = re.search(r'External data path does not exist: "(.+?)"', message)
+    if missing:
+        return f"{path} lacks its weights, {missing[1]}: copy or fetch the model's folder whole"
+    return f"onnxruntime {ort.__version__} cannot load {path}: {plain(message)}"
 
 
 def _check_tensors(path: Path, name: str, graph: Graph) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -38,6 +39,7 @@ LOAD_ERRORS = (
     failures.RuntimeException,
 )
 _RUN_ERRORS = (failures.Fail, failures.RuntimeException, failures.EPFail)  # no memory, a lost device
+_LONGEST = 300  # characters of one of its messages
 _QUIET, _WARNINGS = 4, 2  # of the runtime's log
 
 T = TypeVar("T")
@@ -162,7 +164,8 @@ def first_working(rows: Sequence[Provider], attempt: Callable[[Provider], T]) ->
     raise ModelError("no provider of onnxruntime is installed: reinstall onnxruntime")
 
 
-def session_options(provider: Provider, threads: int) -> ort.SessionOptions:
+def session_options(provider: Provider, threads: int, folder: Path) -> ort.SessionOptions:
+    """folder: where weights lie that are not in the graph's own file."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -171,17 +174,18 @@ def session_options(provider: Provider, threads: int) -> ort.SessionOptions:
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     # workers of one graph must not spin while the next one runs
     options.add_session_config_entry("session.force_spinning_stop", "1")
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     return options
 
 
 class Graph:
     """A graph on a provider. `run` may be called from any number of threads."""
 
-    def __init__(self, source: bytes | str, provider: Provider, threads: int) -> None:
-        """source: the file's bytes, or its path where it has external data. Raises ProviderError, and
-        what ONNX Runtime raises for a graph that it cannot load at all (LOAD_ERRORS)."""
+    def __init__(self, data: bytes, provider: Provider, threads: int, folder: Path) -> None:
+        """data: of the file in the folder. Raises ProviderError, and what ONNX Runtime raises for a graph
+        that it cannot load at all (LOAD_ERRORS)."""
         self.provider = provider
-        self.session = _opened(source, provider, session_options(provider, threads))
+        self.session = _opened(data, provider, session_options(provider, threads, folder))
         self._turn: AbstractContextManager[Any] = Lock() if provider.is_serial else nullcontext()
 
     def run(self, feed: Mapping[str, Tensor], outputs: Sequence[str], keep: bool = False) -> list[Tensor]:
@@ -193,7 +197,7 @@ class Graph:
                     return list(self.session.run(list(outputs), dict(feed)))
                 return self._bound(self.provider.binds, feed, outputs, keep)
         except _RUN_ERRORS as error:
-            raise ProviderError(_first_line(error)) from error
+            raise ProviderError(plain(str(error))) from error
 
     def _bound(
         self, memory: str, feed: Mapping[str, Tensor], outputs: Sequence[str], keep: bool
@@ -230,19 +234,19 @@ def length(value: Tensor) -> int:
     return int(value.shape()[0] if is_kept(value) else len(value))
 
 
-def _opened(source: bytes | str, provider: Provider, options: ort.SessionOptions) -> ort.InferenceSession:
+def _opened(data: bytes, provider: Provider, options: ort.SessionOptions) -> ort.InferenceSession:
     rows: Iterable[Any] = ((provider.execution, dict(provider.options)), *provider.then)
     if provider is CPU:
-        return ort.InferenceSession(source, options, providers=list(rows), enable_fallback=0)
+        return ort.InferenceSession(data, options, providers=list(rows), enable_fallback=0)
     if provider.execution not in ort.get_available_providers():
         raise ProviderError(f"this onnxruntime was built without it; install {provider.package}")
     if provider.name == "tensorrt":
         Path(_cache()).mkdir(parents=True, exist_ok=True)
     ort.set_default_logger_severity(_QUIET)  # one line of ours instead of its many
     try:
-        session = ort.InferenceSession(source, options, providers=list(rows), enable_fallback=0)
+        session = ort.InferenceSession(data, options, providers=list(rows), enable_fallback=0)
     except (*LOAD_ERRORS, RuntimeError, ValueError) as error:
-        raise ProviderError(_missing(provider) or _first_line(error)) from error
+        raise ProviderError(_missing(provider) or plain(str(error))) from error
     finally:
         ort.set_default_logger_severity(_WARNINGS)
     if provider.execution not in session.get_providers():
@@ -264,6 +268,7 @@ def _missing(provider: Provider) -> str | None:
     return None
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+def plain(message: str) -> str:
+    """What the runtime says, on one line and without its codes."""
+    line = message.strip().splitlines()[0] if message.strip() else "it does not say why"
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", line)[:_LONGEST]
