@@ -124,7 +124,8 @@ def _continue(trainer: Trainer, state: dict[str, Any], say: Say) -> None:
 
 def choose_device() -> torch.device:
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+        # each process may see a GPU of its own only: then all can share what was compiled
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
         return torch.device("cuda", torch.cuda.current_device())
     return torch.device("cpu")
 
@@ -240,9 +241,9 @@ def _loop(
 
 
 def _finish(trainer: Trainer, held_out: Corpus | None, say: Say) -> None:
+    save(trainer)
     if held_out is not None:
         say(check_line(trainer, held_out))
-    save(trainer)
 
 
 def save(trainer: Trainer) -> None:
