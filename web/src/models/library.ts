@@ -3,7 +3,7 @@
 import { SplitmaskError } from "@/core/errors";
 import type { ModelFiles } from "@/engine/files";
 import { GOLDEN_FILE, goldenBinary, parseGolden } from "@/engine/golden";
-import { GRAPHS_FILE, type GraphInfo, parseGraphs } from "@/engine/graphs";
+import { GRAPHS_FILE, type GraphInfo, type GraphSet, parseGraphs } from "@/engine/graphs";
 import { DEFAULTS, download } from "@/models/download";
 import { bytesIn, MANIFEST_FILE, type Manifest, newManifest, parseManifest } from "@/models/manifest";
 import { sha256 } from "@/models/sha256";
@@ -58,7 +58,7 @@ export class Library {
     const read = (file: string) => this.#verified(id, manifest, file);
     const text = async (file: string) => new TextDecoder().decode(await read(file));
     const graphs = parseGraphs(await text(GRAPHS_FILE), `${id}/${GRAPHS_FILE}`);
-    const present = { ...graphs, graphs: onlyStored(graphs.graphs, manifest) };
+    const present = onlyStored(graphs, manifest);
     const golden = GOLDEN_FILE in manifest.files ? await text(GOLDEN_FILE) : null;
     return {
       graphs: present,
@@ -230,12 +230,12 @@ export class Library {
   }
 }
 
-function onlyStored(
-  graphs: ModelFiles["graphs"]["graphs"],
-  manifest: Manifest,
-): ModelFiles["graphs"]["graphs"] {
-  const here = Object.entries(graphs).filter(([, info]) => info && info.file in manifest.files);
-  return Object.fromEntries(here) as ModelFiles["graphs"]["graphs"];
+/** The graphs that are here, of those that graphs.json names. */
+function onlyStored(set: GraphSet, manifest: Manifest): GraphSet {
+  const here = Object.entries(set.graphs).filter(([, info]) => info && info.file in manifest.files);
+  const graphs = Object.fromEntries(here) as GraphSet["graphs"];
+  const tracks = graphs.memory_encoder && graphs.memory_attention;
+  return { ...set, graphs, memoryShape: tracks ? set.memoryShape : null };
 }
 
 async function checkQuota(needed: number): Promise<void> {

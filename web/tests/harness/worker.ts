@@ -1,12 +1,21 @@
-/** The engine's verbs on made-up frames, from within a worker as in the studio. */
-import { expose } from "comlink";
-import type { LoadedEngine, Pixels, Provider } from "@/engine/base";
-import type { ModelFiles } from "@/engine/files";
-import { parseGraphs } from "@/engine/graphs";
-import { createEngine } from "@/engine/supervisor";
+/** The engine and the store of models from within a worker, as in the studio, but with nothing around them. */
 
+import { expose } from "comlink";
+import { SplitmaskError } from "@/core/errors";
+import type { Decoded, EngineOptions, LoadedEngine, Pixels, Provider } from "@/engine/base";
+import { createEngine } from "@/engine/supervisor";
+import { Library } from "@/models/library";
+import { MemoryShelf } from "@/models/shelf";
+import { type ModelStore, openModelStore } from "@/models/store";
+import type { ModelState } from "@/models/types";
+import { timings } from "./timings";
+import { verbs } from "./verbs";
+
+const PAGE = new URL("../", location.href).href;
+
+/** Devices that the runtime asked for, to take them away from it. */
 const devices: GPUDevice[] = [];
-if (globalThis.GPUAdapter) {
+if ("GPUAdapter" in globalThis) {
   const request = GPUAdapter.prototype.requestDevice;
   GPUAdapter.prototype.requestDevice = async function (...given) {
     const device = await request.apply(this, given);
@@ -15,93 +24,130 @@ if (globalThis.GPUAdapter) {
   };
 }
 
-async function bytes(url: string): Promise<Uint8Array> {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url}: ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
-}
-
-async function files(folder: string): Promise<ModelFiles> {
-  const graphs = parseGraphs(new TextDecoder().decode(await bytes(`${folder}graphs.json`)), "graphs.json");
-  return { graphs, golden: null, read: (name) => bytes(`${folder}${graphs.graphs[name]?.file}`) };
-}
-
-let engine: LoadedEngine | null = null;
 const fallbacks: string[] = [];
+const states: ModelState[] = [];
+let engine: LoadedEngine | null = null;
+let store: ModelStore | null = null;
 
-function noise(width: number, height: number, seed = 1): Pixels {
-  const data = new Uint8ClampedArray(width * height * 4);
-  let state = seed;
-  for (let i = 0; i < data.length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    data[i] = ((state >>> 24) & 63) + ((i >> 4) & 127);
+const opened = (): LoadedEngine => {
+  if (!engine) throw new Error("open an engine first");
+  return engine;
+};
+const stored = (): ModelStore => {
+  if (!store) throw new Error("open a store first");
+  return store;
+};
+
+export interface Description {
+  readonly provider: Provider;
+  readonly threads: number;
+  readonly description: string;
+  readonly fallback: string | null;
+  readonly encodes: boolean;
+  readonly tracks: boolean;
+}
+
+function described(given: LoadedEngine): Description {
+  const { provider, threads, description, fallback, encodes, tracks } = given;
+  return { provider, threads, description, fallback, encodes, tracks };
+}
+
+/** comlink carries a message, but no code. */
+async function coded<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof SplitmaskError ? new Error(`${error.code}: ${error.message}`) : error;
   }
-  return { width, height, data };
 }
 
 const harness = {
-  async open(folder: string, runtime: string, prefer: Provider | null): Promise<string> {
-    engine = await createEngine(await files(folder), {
+  /** A folder of graphs, not kept. wrong: its golden answers are made wrong for that provider. */
+  async open(folder: string, prefer: Provider | null, wrong: Provider | null = null): Promise<Description> {
+    const source = { id: "m", title: "m", folder, refresh: false };
+    const fetching = { signal: new AbortController().signal, onProgress: () => undefined };
+    const files = await new Library(new MemoryShelf()).fetch(source, fetching);
+    const options: EngineOptions = {
       prefer,
-      runtime,
+      runtime: new URL(`ort/${__ORT_VERSION__}/`, PAGE).href,
       onFallback: (now) => fallbacks.push(now.fallback ?? ""),
-    });
-    return `${engine.description} | ${engine.fallback}`;
-  },
-  async verbs(times: number) {
-    if (!engine) throw new Error("open first");
-    const took: Record<string, number[]> = { encode: [], decode: [], remember: [], recall: [], tracked: [] };
-    const pixels = noise(640, 360);
-    const timed = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
-      const start = performance.now();
-      const result = await work();
-      took[name]?.push(performance.now() - start);
-      return result;
     };
-    const out: number[] = [];
-    for (let i = 0; i < times; i++) {
-      const e = engine;
-      const features = await timed("encode", () => e.encode(pixels));
-      const prompt = {
-        objects: 1,
-        points: new Float32Array([30, 30]),
-        labels: new Float32Array([1]),
-        maskInput: null,
-      };
-      const decoded = await timed("decode", () => e.decode(features, prompt));
-      const one = decoded.side * decoded.side;
-      const memories = await timed("remember", () =>
-        e.remember(
-          features,
-          decoded.masks.slice(0, one),
-          decoded.side,
-          new Float32Array([1]),
-          new Float32Array([3]),
-        ),
-      );
-      const memory = memories[0];
-      if (!memory) throw new Error("no memory");
-      const recollection = {
-        memories: Array.from({ length: 7 }, (_, slot) => ({ memory, slot })),
-        pointers: Array.from({ length: 16 }, (_, k) => ({
-          pointer: decoded.pointers.slice(0, e.preset.dim),
-          dt: k / 15,
-        })),
-      };
-      const recalled = await timed("recall", () => e.recall(features, [recollection]));
-      const again = await timed("tracked", () =>
-        e.decode(recalled, { ...prompt, labels: new Float32Array([-1]) }),
-      );
-      out.splice(0, out.length, ...decoded.ious, ...again.ious, ...again.presence);
-      recalled.dispose();
-      features.dispose();
-    }
-    return { took, out, description: engine.description, fallbacks };
+    await engine?.dispose();
+    if (wrong === "wasm") files.golden?.cases[0]?.outputs.image_embed?.sample.fill(1e3);
+    engine = await coded(createEngine(files, options));
+    return described(engine);
   },
-  async lose() {
+  describe: () => described(opened()),
+  fallbacks: () => fallbacks,
+  verbs: () => coded(verbs(opened())),
+  timings: (size: Pixels["width"], times: number) => timings(opened(), size, times),
+  /** A click while a verb runs: how long each took from now. */
+  async overtaking(): Promise<{ click: number; encode: number }> {
+    const e = opened();
+    const picture = { width: 8, height: 8, data: new Uint8ClampedArray(256) };
+    const features = await e.encode(picture);
+    const point = {
+      objects: 1,
+      points: new Float32Array([9, 9]),
+      labels: new Float32Array([1]),
+      maskInput: null,
+    };
+    const start = performance.now();
+    const since = () => performance.now() - start;
+    const run = e.encode(picture).then(async () => {
+      await e.encode(picture);
+      return since();
+    });
+    const click = e.decode(features, point).then(since);
+    return { click: await click, encode: await run };
+  },
+  lose: () => {
     for (const device of devices) device.destroy();
   },
+
+  async openStore(catalogue: string, stall: number): Promise<void> {
+    const onState = (state: ModelState) => states.push(state);
+    store = await openModelStore({ base: PAGE, catalogue, stall, waits: [20, 20], onState });
+  },
+  load: async (id: string, prefer: Provider | null = "wasm") =>
+    described(await coded(stored().load(id, prefer))),
+  states: () => states.splice(0),
+  entries: () => coded(stored().entries()),
+  cancel: (id: string) => stored().cancel(id),
+  remove: (id: string) => stored().remove(id),
+  report: () => stored().report(),
+  add: (name: string, files: readonly File[]) => coded(stored().add(name, files)),
+  decodes: (id: string): Promise<Decoded> => coded(blindClick(stored(), id)),
+  /** Overwrites the first bytes of a stored file. */
+  async damage(id: string, file: string): Promise<void> {
+    const models = await (await navigator.storage.getDirectory()).getDirectoryHandle("models");
+    const handle = await (await models.getDirectoryHandle(encodeURIComponent(id))).getFileHandle(file);
+    const writable = await handle.createWritable({ keepExistingData: true });
+    await writable.write(new Uint8Array(16));
+    await writable.close();
+  },
 };
+
+/** A click on features of zeros: what a decoder alone can do. */
+async function blindClick(models: ModelStore, id: string): Promise<Decoded> {
+  const e = await models.load(id, "wasm");
+  const { dim, imageSize } = e.preset;
+  const map = (c: number, stride: number) => {
+    const side = imageSize / stride;
+    return { dims: [1, c, side, side], data: new Float32Array(c * side * side) };
+  };
+  const features = await e.fromArrays({
+    imageEmbed: map(dim, 16),
+    highRes0: map(dim / 8, 4),
+    highRes1: map(dim / 4, 8),
+  });
+  return e.decode(features, {
+    objects: 1,
+    points: new Float32Array(2),
+    labels: new Float32Array([1]),
+    maskInput: null,
+  });
+}
 
 export type Harness = typeof harness;
 expose(harness);
