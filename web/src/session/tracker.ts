@@ -9,6 +9,7 @@
 import { SplitmaskError } from "@/core/errors";
 import type { Prompt, Rle } from "@/core/types";
 import type { Engine, Features, Memory, Recollection } from "@/engine/base";
+import type { Reader } from "@/media/source";
 import type { Bin } from "./bin";
 import {
   clampFeedback,
@@ -24,7 +25,6 @@ import { answerStill } from "./image";
 import type { Limits, Selection } from "./memory_bank";
 import type { Priority } from "./priority";
 import { noPoints, promptTokens } from "./prompts";
-import type { Reader } from "./source";
 import type { Track } from "./track";
 
 interface Wanted {

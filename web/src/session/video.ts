@@ -10,13 +10,13 @@
 import { SplitmaskError } from "@/core/errors";
 import type { FrameMasks, ObjectMask, Prompt, Rle } from "@/core/types";
 import type { Engine, Features } from "@/engine/base";
+import type { Reader } from "@/media/source";
 import { Bin } from "./bin";
 import { limitsOf } from "./memory_bank";
 import { Priority } from "./priority";
 import { checkAlone, checkPrompt } from "./prompts";
 import type { Results } from "./results";
 import { plannedFrames, type RunOptions, runBounds, workOn } from "./run";
-import type { Reader } from "./source";
 import { type Range, toRanges } from "./stale";
 import { Track, type TrackState } from "./track";
 import { Tracker } from "./tracker";
@@ -93,11 +93,11 @@ export class VideoSession {
     );
   }
 
-  /** Encodes a frame ahead of a click on it. */
-  prepare(frame: number): Promise<void> {
+  /** Encodes a frame ahead of a click on it, unless overtaken by then. */
+  prepare(frame: number, isOvertaken: () => boolean): Promise<void> {
     this.checkFrame(frame);
     return this.urgent(async (tracker) => {
-      await tracker.edit(frame, this.tracks.values());
+      if (!isOvertaken()) await tracker.edit(frame, this.tracks.values());
     });
   }
 
@@ -203,7 +203,7 @@ export class VideoSession {
     start: number | null,
     maxFrames: number | null,
     options: RunOptions,
-  ): AsyncGenerator<RunStep, void, undefined> {
+  ): AsyncGenerator<RunStep, "done" | "stopped", undefined> {
     const tracker = this.needTracker();
     const prompted = [...this.tracks.values()].flatMap((track) => track.promptedFrames);
     const [first, end] = runBounds(start, options.reverse, prompted, this.reader.count);
@@ -214,10 +214,11 @@ export class VideoSession {
     try {
       let done = 0;
       for (let frame = first; frame !== end && done < total; frame += options.reverse ? -1 : 1) {
-        if (this.run !== token) return;
+        if (this.run !== token) return "stopped";
         const masks = await this.step(tracker, frame, options, () => this.run === token);
         if (masks !== null) yield { masks, done: ++done, total };
       }
+      return this.run === token ? "done" : "stopped";
     } finally {
       for (const track of this.tracks.values()) this.save(track);
     }

@@ -2,8 +2,8 @@
 
 import { deflateSync, inflateSync } from "fflate";
 import { runsToCounts } from "@/core/counts";
+import { fromHalf, toHalf } from "@/core/half";
 import type { Output } from "@/session/choice";
-import { fromHalf, toHalf } from "./half";
 
 export const HEADER = 60; // bytes
 const MAGIC = 0x52534d53; // SMSR
@@ -106,7 +106,8 @@ export function readHeader(bytes: Uint8Array): (Header & { readonly crc: number 
 export function packParts(output: Output, runs: Uint32Array): Uint8Array[] {
   const { buffer, byteOffset, byteLength } = output.pointer;
   const pointer = new Uint8Array(buffer, byteOffset, byteLength);
-  return [new TextEncoder().encode(runsToCounts(runs)), pointer, packLogits(output.logits)];
+  const logits = output.logits.length > 0 ? packLogits(output.logits) : new Uint8Array(0);
+  return [new TextEncoder().encode(runsToCounts(runs)), pointer, logits];
 }
 
 /** Half precision, all high bytes before all low ones, deflated. */

@@ -132,7 +132,12 @@ export interface Segmenter {
 
   // export/
   takeAway(request: TakeAwayRequest, progress: (share: number) => void): Promise<Blob>;
+  /** Ends it; the promise of `takeAway` then rejects with `cancelled`. */
+  cancelTakeAway(id: ClipId): Promise<void>;
   /** The clip's `result.json` v1, and back. */
   exportResult(id: ClipId, labels: TakeAwayRequest["labels"]): Promise<string>;
   importResult(id: ClipId, json: string): Promise<readonly ObjectStrip[]>;
+
+  /** For tests and benches: how often a frame had to be encoded. */
+  counters(id: ClipId): Promise<{ readonly encodes: number }>;
 }

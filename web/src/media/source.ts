@@ -1,9 +1,9 @@
-/** Where a session's frames come from. */
+/** How frames are read, by whoever needs them one at a time. */
 
 import type { Size } from "@/core/types";
 import type { FeatureArrays, Pixels } from "@/engine/base";
 
-/** How a session reads frames, one at a time. */
+/** Frames of one clip. */
 export interface Reader {
   readonly size: Size; // upright
   readonly count: number;
