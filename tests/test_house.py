@@ -25,7 +25,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 # Data order: a room may import those before it, never those after.
 ROOMS = [
     *("errors", "types", "presets", "files", "jsonfield", "masks", "result"),
-    *("media", "model", "engine", "session", "bundle", "effects", "export"),
+    *("hub", "media", "model", "engine", "session", "bundle", "effects", "export"),
     *("onnx", "train", "eval", "jobs", "demo", "compat", "bench", "studio", "cli"),
 ]
 MAY_IMPORT_TORCH = ("model/", "engine/torch", "onnx/", "train/", "compat/", "bench/against_sam2")

@@ -7,7 +7,7 @@ the configuration files of its release.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypedDict
 
 from splitmask.errors import ModelError
 
@@ -77,6 +77,10 @@ class Preset:
     # the model zoo
     checkpoint: str = ""  # official file name
     hub: str = ""  # repository on the Hugging Face hub
+    release: str = ""  # folder on Meta's host
+    sha256: str = ""  # of the official file
+    size: int = 0  # its bytes; 0 where not known
+    parameters: int = 0
     licence: str = "Apache-2.0"
 
     @property
@@ -94,15 +98,56 @@ class Preset:
         return self.grid // self.memory_pool
 
 
+class _Released(TypedDict):
+    parameters: int
+    size: int
+    sha256: str
+
+
+def _released(parameters: int, size: int, sha256: str) -> _Released:
+    return {"parameters": parameters, "size": size, "sha256": sha256}
+
+
+# Sizes and hashes are those of the Git LFS pointers in the official repositories of the Hugging Face hub.
+_RELEASED = {
+    "sam2.1-tiny": _released(
+        38_962_498, 156_008_466, "7402e0d864fa82708a20fbd15bc84245c2f26dff0eb43a4b5b93452deb34be69"
+    ),
+    "sam2.1-small": _released(
+        46_060_354, 184_416_285, "6d1aa6f30de5c92224f8172114de081d104bbd23dd9dc5c58996f0cad5dc4d38"
+    ),
+    "sam2.1-base+": _released(
+        80_850_178, 323_606_802, "a2345aede8715ab1d5d31b4a509fb160c5a4af1970f199d9054ccfb746c004c5"
+    ),
+    "sam2.1-large": _released(
+        224_446_642, 898_083_611, "2647878d5dfa5098f2f8649825738a9345572bae2d4350a2468587ece47dd318"
+    ),
+    "sam2.0-tiny": _released(
+        38_945_986, 155_906_050, "65b50056e05bcb13694174f51bb6da89c894b57b75ccdf0ba6352c597c5d1125"
+    ),
+    "sam2.0-small": _released(
+        46_043_842, 0, "95949964d4e548409021d47b22712d5f1abf2564cc0c3c765ba599a24ac7dce3"
+    ),
+    "sam2.0-base+": _released(
+        80_833_666, 323_493_298, "d0bb7f236400a49669ffdd1be617959a8b1d1065081789d7bbff88eded3a8071"
+    ),
+    "sam2.0-large": _released(
+        224_430_130, 897_952_466, "7442e4e9b732a508f80e141e7c2913437a3610ee0c77381a66658c3a445df87b"
+    ),
+}
+
+
 def _hiera(version: str, size: str, trunk: HieraParams) -> Preset:
-    new = version == "2.1"
+    new, name = version == "2.1", f"sam{version}-{size}"
     return Preset(
-        name=f"sam{version}-{size}",
+        name=name,
         trunk=trunk,
         no_obj_embed_spatial=new,
         pointer_tpos=new,
         checkpoint=f"sam{version}_hiera_{size.replace('base+', 'base_plus')}.pt".replace("sam2.0_", "sam2_"),
         hub=f"facebook/sam{version}-hiera-{size.replace('base+', 'base-plus')}".replace("sam2.0-", "sam2-"),
+        release="092824" if new else "072824",
+        **_RELEASED[name],
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 
 from splitmask.engine.base import Engine, PolicyConstants
 from splitmask.engine.graphs import FILE
 from splitmask.errors import ModelError
-from splitmask.presets import PRESETS, get_preset
+from splitmask.hub.names import official, resolve
 
 __all__ = ["Engine", "PolicyConstants", "load"]
 
@@ -22,20 +21,25 @@ def load(
     threads: int | None = None,
     device: str = "auto",
     provider: str | None = None,
+    pull: bool = False,
 ) -> Engine:
     """A model, ready to run.
 
-    model: `nano`, which comes with the package; a folder with graphs.json; or the path of a `.pt` or
-    `.safetensors`. engine: `ort` runs graphs, `torch` checkpoints; `auto` takes graphs where there are
-    some. threads: of the CPU, all by default. device: `auto`, `cpu`, `cuda`, for torch also `mps`.
+    model: `nano`, which comes with the package; the name of a model that was pulled or imported (see
+    `splitmask models`); a folder with graphs.json; or the path of a `.pt` or `.safetensors`.
+    engine: `ort` runs graphs, `torch` checkpoints; `auto` takes graphs where there are some.
+    threads: of the CPU, all by default. device: `auto`, `cpu`, `cuda`, for torch also `mps`.
     provider: of ONNX Runtime: `cpu`, `cuda`, `tensorrt`, `coreml`, `openvino`, `directml`, several in the
     order in which to try them (`cuda,cpu`), or `auto`, the fastest that is installed and works; by default
     what the environment variable SPLITMASK_PROVIDER says. Why one is passed over is logged as a warning.
+    pull: fetch the model if it is not on this machine; nothing is fetched unasked.
     Raises ModelError for an unknown or damaged model, or an engine or provider that is not installed or
     computes wrongly.
     """
     if engine not in ENGINES:
         raise ModelError(f"unknown engine {engine!r}: choose one of {', '.join(ENGINES)}")
+    if pull:
+        resolve(model, pull=True)
     folder = graphs_of(model)
     if engine == "torch" or (engine == "auto" and folder is None):
         return _load_torch(model, threads, device)
@@ -48,14 +52,9 @@ def load(
 
 def graphs_of(model: str | Path) -> Path | None:
     """The folder with a model's graphs, None if it has none. Raises ModelError for an unknown model."""
-    if str(model) in PRESETS:
-        folder = Path(str(resources.files("splitmask"))) / "weights" / str(model)
-        return folder if (folder / FILE).is_file() else None
-    path = Path(model)
-    if not path.exists():
-        if path.suffix or len(path.parts) > 1:
-            raise ModelError(f"there is no model {path}: give a folder with {FILE}, a checkpoint or a name")
-        get_preset(str(model))  # says which names there are
+    if official(str(model)):
+        return None
+    path = resolve(model)
     return path if (path / FILE).is_file() else None
 
 

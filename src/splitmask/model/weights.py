@@ -10,7 +10,6 @@ import hashlib
 import pickle
 import warnings
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 
 import torch
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from splitmask.errors import ModelError
 from splitmask.files import replacing
+from splitmask.hub import resolve
 from splitmask.model.sam2 import Sam2
 from splitmask.presets import PRESETS, Preset, get_preset
 
@@ -32,8 +32,8 @@ PRESET_KEY = "splitmask.preset"
 def load_model(name_or_path: str | Path, preset: str | Preset | None = None) -> Sam2:
     """A model in evaluation mode, on the CPU, in float32.
 
-    name_or_path: `nano` (which comes with the package), a `.pt` as the official release has it, a
-    `.safetensors`, or a folder that holds one of them (a repository of the Hugging Face hub).
+    name_or_path: `nano` (which comes with the package), the name of a model that was pulled or imported, a
+    `.pt` as the official release has it, a `.safetensors`, or a folder that holds one of them.
     preset: which model the file is of; found by the file's metadata, name or shapes when not given.
     Raises ModelError for a file that is missing, damaged, made of code, or of another model.
     """
@@ -84,22 +84,8 @@ def sha256_of(path: str | Path) -> str:
 
 def locate(name_or_path: str | Path) -> Path:
     """The file that a model's name or path stands for. Raises ModelError if there is none."""
-    if name_or_path == "nano":
-        embedded = resources.files("splitmask") / "weights" / "nano" / "nano.safetensors"
-        return _existing(Path(str(embedded)), "reinstall splitmask")
-    if str(name_or_path) in PRESETS:
-        raise ModelError(
-            f"the weights of {name_or_path} do not come with splitmask: "
-            f"run `splitmask models pull {name_or_path}` or give the path of its checkpoint"
-        )
-    path = Path(name_or_path)
-    return _file_of_folder(path) if path.is_dir() else _existing(path, "give a checkpoint or a model's name")
-
-
-def _existing(path: Path, advice: str) -> Path:
-    if not path.is_file():
-        raise ModelError(f"there is no model file {path}: {advice}")
-    return path
+    path = resolve(name_or_path)
+    return _file_of_folder(path) if path.is_dir() else path
 
 
 def _file_of_folder(folder: Path) -> Path:
