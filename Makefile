@@ -11,7 +11,7 @@ NPM := npm --silent --prefix $(WEB)
 CODE := src tests scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-web lint lint-web format docs bench site wheel readme-images clean
+.PHONY: help demo test test-web parity official lint lint-web format docs bench site wheel readme-images clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,8 +19,17 @@ help: ## Show this
 demo: $(VENV)/.ready ## Render a clip, track two objects in it from one click each, score the masks
 	@$(BIN)/splitmask demo -o $(OUT)/demo --overwrite
 
-test: lint test-web ## Check style and types, then run all tests
+test: lint official test-web ## Check style and types, then run all tests
 	@$(BIN)/pytest
+
+parity: $(VENV)/.ready-dev ## Hold every size of SAM 2 to the official package: half an hour
+	@PYTHON=$(BIN)/python sh scripts/install_sam2.sh
+	@$(BIN)/pytest -m parity
+
+# without it all other tests still run
+official: $(VENV)/.ready-dev
+	@PYTHON=$(BIN)/python sh scripts/install_sam2.sh || \
+	  echo "The official sam2 package could not be installed: tests that compare with it are skipped."
 
 test-web: lint-web $(VENV)/.ready ## The studio's tests, in Node and in Chromium
 	@scripts/install_chromium.sh

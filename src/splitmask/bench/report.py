@@ -12,21 +12,27 @@ from splitmask.bench.stages import Times
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measurement; `target` is the most it may be, in the unit of `value`. None: for information."""
+    """One measurement; `target` is the most it may be, in the unit of `value`, or the least if `at_least`.
+    None: for information."""
 
     name: str
     value: float
     unit: str  # "×" is a ratio to the matrix product
     ms: float | None = None
     target: float | None = None
+    at_least: bool = False
 
     @property
     def passed(self) -> bool | None:
-        return None if self.target is None else self.value <= self.target
+        if self.target is None:
+            return None
+        return self.value >= self.target if self.at_least else self.value <= self.target
 
     def line(self) -> str:
         ms = "" if self.ms is None else f"{self.ms:.1f} ms"
-        target = "" if self.target is None else f"≤ {self.target:g} {self.unit}"
+        target = (
+            "" if self.target is None else f"{'≥' if self.at_least else '≤'} {self.target:.3g} {self.unit}"
+        )
         mark = {None: "", True: "✓", False: "✗ missed"}[self.passed]
         return f"{self.name:<34} {ms:>10} {self.value:>9.3f} {self.unit:<2} {target:>10}  {mark}".rstrip()
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from splitmask.bench.report import Row
     from splitmask.engine import Engine
 
-_EXAMPLES = common.examples("splitmask bench cpu", "splitmask bench cpu --threads 2 --memory --json")
+_EXAMPLES = common.examples(
+    "splitmask bench cpu",
+    "splitmask bench cpu --threads 2 --memory --json",
+    "splitmask bench cpu --against sam2",
+)
 _BUSY = 0.5  # cores in use before anything is measured
 
 
@@ -33,11 +37,14 @@ def _group() -> None:
 
 
 def cpu(
-    rounds: int = typer.Option(
-        12, "--rounds", min=2, metavar="N", help="Samples of each stage; their median counts."
+    rounds: int | None = typer.Option(
+        None, "--rounds", min=2, metavar="N", help="Samples of each; 12, or 4 with --against."
     ),
     memory: bool = typer.Option(
         False, "--memory", help="Also track 5,000 frames and see what memory they add: many minutes."
+    ),
+    against: str | None = typer.Option(
+        None, "--against", metavar="sam2", help="Measure beside the official sam2 package instead."
     ),
     as_json: bool = typer.Option(False, "--json", help="Print the table as JSON."),
     model: str = common.MODEL,
@@ -48,7 +55,21 @@ def cpu(
     Each time is also given as a ratio to a 2048³ float32 matrix product through the same runtime, run
     between all samples: milliseconds tell about the machine, ratios about the program. Targets, where
     there are any, are those for 2 processor cores and the model nano.
+
+    With --against sam2, the tiny SAM 2.1 tracker in PyTorch is timed frame by frame beside the official
+    package, which scripts/install_sam2.sh installs: float32 and bfloat16, 1 object and 5, ratios to the
+    official float32 time, then the most memory that each holds for a clip of 300 frames. A quarter of an
+    hour; with --memory all 300 frames are tracked and not just the first 8.
     """
+    from splitmask.cli.bench_sam2 import against_sam2
+
+    if against is not None:
+        against_sam2(against, rounds, threads, memory, as_json)
+        return
+    _cpu(rounds or 12, memory, as_json, model, threads)
+
+
+def _cpu(rounds: int, memory: bool, as_json: bool, model: str, threads: int | None) -> None:
     from splitmask.bench.matmul import Matmul
     from splitmask.bench.measure import Yardstick
     from splitmask.bench.report import Row, rows
@@ -57,7 +78,7 @@ def cpu(
     from splitmask.engine.ort import usable_cores
 
     count = threads or usable_cores()
-    _warn_if_busy()
+    warn_if_busy()
     runner = common.load_engine(model, "ort", count)
     yardstick = Yardstick(Matmul(count))
     with frame_progress(common.console()) as progress:
@@ -67,10 +88,10 @@ def cpu(
     if memory:
         found.append(Row("memory, frame 200 to 5,000", _memory(runner), "MB", target=30))
     found.append(Row("import splitmask", import_seconds(), "s", target=0.3))
-    _print(found, runner, count, as_json)
+    print_rows(found, runner.description, count, as_json)
 
 
-def _warn_if_busy() -> None:
+def warn_if_busy() -> None:
     busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if busy > _BUSY:
         typer.echo(f"note: other programs keep {busy:.1f} cores busy: times will come out too long", err=True)
@@ -85,15 +106,14 @@ def _memory(engine: Engine) -> float:
         return growth_mb(engine, Path(folder), lambda: progress.advance(bar))
 
 
-def _print(rows: list[Row], engine: Engine, threads: int, as_json: bool) -> None:
+def print_rows(rows: list[Row], engine: str, threads: int, as_json: bool) -> None:
+    """engine: what was measured, for people."""
     if not as_json:
-        common.say(
-            f"{engine.description}, {common.plural(threads, 'thread')}", "", *(row.line() for row in rows)
-        )
+        common.say(f"{engine}, {common.plural(threads, 'thread')}", "", *(row.line() for row in rows))
         return
     table: list[dict[str, Any]] = [
         {"name": r.name, "value": r.value, "unit": r.unit, "ms": r.ms, "target": r.target, "passed": r.passed}
         for r in rows
     ]
-    about = {"engine": engine.description, "threads": threads, "machine": platform.machine(), "rows": table}
+    about = {"engine": engine, "threads": threads, "machine": platform.machine(), "rows": table}
     common.say(json.dumps(about, indent=2))
