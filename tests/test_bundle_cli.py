@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bundle_helpers import edited
 from cli_helpers import files, photo, small_model, splitmask
 from media_helpers import write_numbered
 from splitmask.bundle import Bundle
@@ -217,8 +219,72 @@ def test_a_tracked_frame_is_corrected_from_its_bundle(
     assert np.array_equal(
         masks_of(tmp_path / "fixed" / "000008" / "result.json")[2], logits_to_mask(theirs.logits, theirs.size)
     )
-    error = wrong(capsys, "encode", clip, "--frames", "8", "--prompts", result, "-o", out)
-    assert "000008 is there already" in error
+
+
+def test_a_tracked_run_goes_on_where_it_stopped(capsys: Capsys, tmp_path: Path) -> None:
+    clip, out, prompts = write_numbered(tmp_path / "clip.mp4", 12), tmp_path / "out", tmp_path / "said.json"
+    said = {"frame": 3, "object": 1, "points": [[20, 20]], "labels": [1]}
+    prompts.write_text(json.dumps({"version": 1, "prompts": [said]}))
+    words = clip, "--frames", "1,8:10", "--prompts", prompts, "-o", out
+    assert encode(capsys, *words).endswith("3 bundles written, 0 there already\n")
+    folder = out / "clip" / "000008"
+    whole = {file.name: file.read_bytes() for file in folder.iterdir()}
+    (folder / "manifest.json").unlink()  # as where the first run was ended
+    assert encode(capsys, *words).endswith("1 bundle written, 2 there already\n")
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == whole
+    assert encode(capsys, *words).endswith("0 bundles written, 3 there already\n")
+    prompts.write_text(json.dumps({"version": 1, "prompts": [said | {"points": [[21, 20]]}]}))
+    assert "000001 is there already, of another picture, prompts" in wrong(capsys, "encode", *words)
+    assert "is there already, of another" in wrong(capsys, "encode", *words[:3], "-o", out)
+    assert encode(capsys, *words, "--overwrite").endswith("3 bundles written, 0 there already\n")
+    assert (folder / "manifest.json").read_bytes() != whole["manifest.json"]
+
+
+def cut(bundle: Path) -> None:
+    whole = (bundle / "embedding.bin").read_bytes()
+    (bundle / "embedding.bin").write_bytes(whole[: len(whole) // 2])
+
+
+def flip(bundle: Path) -> None:
+    content = bytearray((bundle / "embedding.bin").read_bytes())
+    content[77] ^= 1
+    (bundle / "embedding.bin").write_bytes(content)
+
+
+def nan(bundle: Path) -> None:
+    edited(bundle, lambda m: [tensor.pop("sha256") for tensor in m["tensors"].values()])
+    numbers = np.fromfile(bundle / "embedding.bin", "<f2")
+    numbers[5] = np.nan
+    numbers.tofile(bundle / "embedding.bin")
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (cut, "it is cut off"),
+        (flip, "image_embed is damaged (its sha256 is another)"),
+        (nan, "image_embed holds NaN or infinity"),
+        (lambda b: edited(b, lambda m: m.update(version=9)), "has version 9, this splitmask reads 1"),
+        (lambda b: edited(b, lambda m: m.update(model="sam2.1-tiny")), "of the model sam2.1-tiny"),
+        (lambda b: edited(b, lambda m: m.update(weightsSha256="0" * 64)), "of other weights"),
+        (lambda b: edited(b, lambda m: m["preprocess"].update(size=7)), "of 7 px pictures"),
+        (lambda b: edited(b, lambda m: m["tensors"]["image_embed"].update(offset=-64)), "offset: expected"),
+        (lambda b: edited(b, lambda m: m["tensors"]["image_embed"].update(offset=1 << 29)), "ends at"),
+        (lambda b: edited(b, lambda m: m["tensors"]["image_embed"].update(offset=64)), "overlap"),
+        (
+            lambda b: edited(b, lambda m: m["tensors"]["image_embed"].update(shape=[1, 1 << 20, 1 << 20])),
+            "within 1073741824 bytes",
+        ),
+    ],
+)
+def test_a_wrong_bundle_is_said_in_a_line(
+    capsys: Capsys, tmp_path: Path, damage: Callable[[Path], object], says: str
+) -> None:
+    encode(capsys, photo(tmp_path / "a.png"), "-o", tmp_path / "out")
+    damage(tmp_path / "out" / "a")
+    words = "decode", tmp_path / "out" / "a", "--point", "9,9", "-o", tmp_path / "results"
+    assert says in wrong(capsys, *words)
+    assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize(

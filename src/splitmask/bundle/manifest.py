@@ -42,15 +42,20 @@ class Preprocess:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The file that was encoded. frame: which of a clip's `frames`; None for a still."""
+    """The file that was encoded. frame: which of a clip's `frames`; None for a still.
+
+    prompts: a digest of what was tracked to get there; None where nothing was.
+    """
 
     name: str
     sha256: str
     frame: int | None = None
     frames: int = 1
+    prompts: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "sha256": self.sha256, "frame": self.frame, "frames": self.frames}
+        made = {"name": self.name, "sha256": self.sha256, "frame": self.frame, "frames": self.frames}
+        return made if self.prompts is None else made | {"promptsSha256": self.prompts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +185,9 @@ def _origin(field: Field) -> Origin:
     name = field["name"]
     if not name.text().isprintable() or Path(name.text()).name != name.text():
         raise name.fail("the name of a file, without a folder")
-    return Origin(name.text(), field["sha256"].text(), number, field.get("frames", 1).integer(1))
+    prompts = field.get("promptsSha256", None)
+    said = None if prompts.value is None else prompts.text()
+    return Origin(name.text(), field["sha256"].text(), number, field.get("frames", 1).integer(1), said)
 
 
 def _object(field: Field, tensors: Mapping[str, TensorEntry]) -> ObjectEntry:

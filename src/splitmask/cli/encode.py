@@ -129,18 +129,23 @@ def _tracked(
     from splitmask.session import VideoSession
 
     script = understand([], prompts)
-    plan = encoding.plan(clip, frames, script)
-    encoding.check_free(clip, frames, target)
+    encoding.plan(clip, frames, script)  # says what is wrong with it before a model is loaded
+    engine, origins = load(), encoding.origins(clip, frames, script)
+    done = {at for at in frames if target.is_done(encoding.frame_name(clip, at), engine, origins[at])}
+    yield from ((frame, None) for frame in sorted(done))
+    wanted = {frame: origin for frame, origin in origins.items() if frame not in done}
+    if not wanted:
+        return
     with ExitStack() as stack:
-        session = stack.enter_context(VideoSession(load(), clip))
+        session = stack.enter_context(VideoSession(engine, clip))
         progress = stack.enter_context(frame_progress(common.console()))
-        bar = progress.add_task(clip.name, total=plan.steps)
+        bar = progress.add_task(clip.name, total=encoding.plan(clip, sorted(wanted), script).steps)
 
         def tick() -> bool:
             progress.advance(bar)
             return True
 
-        yield from encoding.encode_tracked(session, clip, frames, script, target, tick)
+        yield from encoding.encode_tracked(session, clip, wanted, script, target, tick)
 
 
 def _report(name: str, bundle: Bundle | None, path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from splitmask.media.clip import digest
 from splitmask.media.files import check_readable, unreadable
 from splitmask.media.folder import natural_key
 from splitmask.media.image import SUFFIXES, is_image
+from splitmask.result import PromptRecord
 from splitmask.session import VideoSession
 
 _LARGEST_MEMBER = 1 << 30  # bytes of one picture in a zip
@@ -72,7 +75,7 @@ class Target:
         return self.out / (f"{name}.zip" if self.is_zip else name)
 
     def is_done(self, name: str, engine: Engine, origin: Origin) -> bool:
-        """Whether the bundle is there, whole, of this source, model and dtype.
+        """Whether the bundle is there, whole, of this source, prompts, model and dtype.
 
         Raises OutputError where another bundle is there and must not be replaced.
         """
@@ -83,10 +86,10 @@ class Target:
                 raise OutputError(f"{path} is there already, and no whole bundle: give --overwrite")
             return False
         found = (manifest.model, manifest.weights_sha256, manifest.dtype, manifest.origin)
-        if found == (engine.preset.name, engine.weights_sha256, self.dtype, origin) and not manifest.objects:
+        if found == (engine.preset.name, engine.weights_sha256, self.dtype, origin):
             return True
         raise OutputError(
-            f"{path} is there already, of another picture, model or dtype: "
+            f"{path} is there already, of another picture, prompts, model or dtype: "
             "choose another --out or give --overwrite"
         )
 
@@ -165,30 +168,38 @@ def plan(clip: Clip, frames: Sequence[int], script: Script) -> tracking.Plan:
     return tracking.plan(range(first, max(said[-1], frames[-1]) + 1), script, "both")
 
 
-def check_free(clip: Clip, frames: Sequence[int], target: Target) -> None:
-    """Raises OutputError where a frame's bundle is there and must not be replaced."""
-    for frame in frames:
-        path = target.path(frame_name(clip, frame))
-        if path.exists() and not target.overwrite:
-            raise OutputError(f"{path} is there already: choose another --out or give --overwrite")
+def digest_of(script: Script, size: tuple[int, int]) -> str:
+    """sha256 of the objects and of all that was said of them, for frames of (H, W)."""
+    said = [
+        PromptRecord.of(each.frame, each.object_id, prompt).to_json()
+        for each in script.said
+        for prompt in each.prompts(size)
+    ]
+    content = [[info.to_json() for info in script.objects], said]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def origins(clip: Clip, frames: Sequence[int], script: Script) -> dict[int, Origin]:
+    """What the bundles of tracked frames say of where they are from."""
+    said = digest_of(script, (clip.height, clip.width))
+    return {frame: Origin(clip.name, clip.sha256(), frame, clip.count(), said) for frame in frames}
 
 
 def encode_tracked(
     session: VideoSession,
     clip: Clip,
-    frames: Sequence[int],
+    wanted: Mapping[int, Origin],
     script: Script,
     target: Target,
     tick: tracking.Tick,
 ) -> Iterator[tuple[int, Bundle]]:
-    """Tracks what was prompted and writes the frames' bundles as the run passes them, with what each
-    object is there."""
+    """Tracks what was prompted and writes the bundles of the frames `wanted` as the run passes them, with
+    what each object is there."""
     tracking.prompt(session, script)
     objects = [info for info in script.objects if info.id in session.object_ids]
-    for picture, _ in tracking.track(session, clip, plan(clip, frames, script), tick):
-        if picture.index in frames:
-            origin = Origin(clip.name, clip.sha256(), picture.index, clip.count())
-            bundle = of_frame(session, picture.index, objects, origin)
+    for picture, _ in tracking.track(session, clip, plan(clip, sorted(wanted), script), tick):
+        if picture.index in wanted:
+            bundle = of_frame(session, picture.index, objects, wanted[picture.index])
             bundle.save(target.path(frame_name(clip, picture.index)), target.dtype)
             yield picture.index, bundle
 
