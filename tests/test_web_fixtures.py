@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from make_web_fixtures import GRAPHS, RESIZE, resize_cases, verbs
+from make_web_fixtures import GRAPHS, RESIZE, resize_cases
 from splitmask.engine import golden
 from splitmask.engine.graphs import read_graphs
 from splitmask.engine.ort import OrtEngine
 from splitmask.engine.preprocess import stretch
 from splitmask.presets import TEST_CONV
+from web_answers import verbs
 
 CASES = json.loads(RESIZE.read_text("utf-8"))
 

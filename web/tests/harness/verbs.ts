@@ -1,4 +1,4 @@
-/** The verbs on one picture, as tests/make_web_fixtures.py (`verbs`) asks them of the engine on ONNX Runtime. */
+/** The verbs on one picture, as tests/web_answers.py asks them of the engine on ONNX Runtime. */
 
 import type { Decoded, DecodePrompt, LoadedEngine, Pixels } from "@/engine/base";
 
