@@ -1,6 +1,6 @@
-"""Prints what each way of storing a bundle costs: the table of docs/bundle.md.
+"""Prints what each way of storing a bundle costs; with --write, into docs/bundle.md.
 
-    python scripts/bundle_table.py PICTURE... [--model NAME]
+    python scripts/bundle_table.py PICTURE... [--model NAME] [--write]
 
 Clicks a grid of points on each picture and compares the masks with those of float32 features.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,13 @@ import numpy.typing as npt
 
 from splitmask import load, read_image
 from splitmask.bundle import DTYPES, Bundle, of_image
+from splitmask.engine import Engine
 from splitmask.session.choice import best_of_three
 from splitmask.types import BoolArray, Features, FloatArray
 
 GRID = 5  # points each way
+PAGE = Path(__file__).parent.parent / "docs" / "bundle.md"
+BEGIN, END = "<!-- python scripts/bundle_table.py PICTURE... --write -->", "<!-- end of the table -->"
 
 IntArray = npt.NDArray[np.int64]
 Row = tuple[int, int, float, float, int]  # bytes, bytes of the zip, mean IoU, worst IoU, other readings
@@ -31,12 +35,8 @@ def iou(a: BoolArray, b: BoolArray) -> FloatArray:
     return np.where(either > 0, both / np.maximum(either, 1), 1.0).astype(np.float32)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("pictures", nargs="+", type=Path)
-    parser.add_argument("--model", default="nano")
-    options = parser.parse_args()
-    engine = load(options.model, "ort", threads=1)
+def measure(engine: Engine, pictures: Sequence[Path]) -> dict[str, list[Row]]:
+    """A row for each dtype and picture."""
     at = (np.arange(GRID) + 0.5) / GRID * engine.preset.image_size
     points = np.stack(np.meshgrid(at, at), -1).reshape(-1, 1, 2).astype(np.float32)
 
@@ -49,30 +49,49 @@ def main() -> None:
     every = np.arange(len(points))
     with tempfile.TemporaryDirectory() as folder:
         flat, zipped = Path(folder) / "b", Path(folder) / "b.zip"
-        for picture in options.pictures:
+        for picture in pictures:
             bundle = of_image(engine, read_image(picture))
             wanted, right = decoded(bundle.features)
-            for dtype in rows:
+            for dtype, found_rows in rows.items():
                 bundle.save(flat, dtype)  # type: ignore[arg-type]
                 bundle.save(zipped, dtype)  # type: ignore[arg-type]
                 found, taken = decoded(Bundle.load(flat).features)
                 truth = wanted[every, right] > 0
                 shown, same = iou(found[every, taken] > 0, truth), iou(found[every, right] > 0, truth)
                 sizes = (flat / "embedding.bin").stat().st_size, zipped.stat().st_size
-                rows[dtype].append((*sizes, shown.mean(), same.min(), int((taken != right).sum())))
-    clicks = len(options.pictures) * len(points)
-    print(f"{engine.preset.name}, {len(options.pictures)} pictures, {clicks} clicks\n")
-    print(
+                found_rows.append((*sizes, shown.mean(), same.min(), int((taken != right).sum())))
+    return rows
+
+
+def table(engine: Engine, rows: dict[str, list[Row]], pictures: int) -> str:
+    lines = [
         "| `dtype` | embedding.bin | as zip, with preview | IoU, mean | worst of the same reading "
-        "| another reading |"
-    )
-    print("|---|---|---|---|---|---|")
-    for dtype, found_rows in rows.items():
-        raw, size, mean, worst, other = np.array(found_rows).T
-        print(
+        "| another reading |",
+        "|---|---|---|---|---|---|",
+    ]
+    for dtype, found in rows.items():
+        raw, size, mean, worst, other = np.array(found).T
+        lines.append(
             f"| `{dtype}` | {int(raw[0]):,} bytes | {size.mean() / 1e6:.2f} MB "
             f"| {mean.mean():.4f} | {worst.min():.3f} | {int(other.sum())} |"
         )
+    about = f"`{engine.preset.name}` (weights {engine.weights_sha256[:12]}…)"
+    clicks = f"{pictures * GRID**2} single clicks on a grid over {pictures} photographs"
+    return "\n".join([*lines, "", f"{about}, {clicks}, against masks from float32 features."])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("pictures", nargs="+", type=Path)
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    engine = load(options.model, "ort", threads=1, provider="cpu")
+    made = table(engine, measure(engine, options.pictures), len(options.pictures))
+    print(made)
+    if options.write:
+        head, rest = PAGE.read_text("utf-8").split(BEGIN)
+        PAGE.write_text(f"{head}{BEGIN}\n\n{made}\n\n{END}{rest.split(END)[1]}", "utf-8")
 
 
 if __name__ == "__main__":

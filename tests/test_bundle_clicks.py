@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cli_helpers import small_model
+from cli_helpers import photo, small_model
 from session_helpers import box_prompt, click, run, squares
 from splitmask.bundle import Bundle, answer, of_frame, of_image
 from splitmask.demo.scene import BALL, BALLOON, Scene, Shot
@@ -23,6 +24,7 @@ from splitmask.result import ObjectInfo
 from splitmask.session import ImageSession, ImageStack, VideoSession
 from splitmask.types import BoolArray, Mask, Prompt
 
+PAGE = Path(__file__).parent.parent / "docs" / "bundle.md"
 CLIP = squares(16)
 FRAME = 9
 INFOS = [ObjectInfo(1, "red", "#ff0000"), ObjectInfo(2, "green", "#00ff00"), ObjectInfo(3, "blue", "#0000ff")]
@@ -166,3 +168,19 @@ def test_a_correction_elsewhere_is_that_of_the_machine_that_tracked(tmp_path: Pa
                 for dtype, bundle in bundles.items():
                     bundles[dtype] = answer(nano(), bundle, info, prompt, clear_old=False)
                     assert iou(pixels(bundles[dtype].mask(info.id)), pixels(theirs)) >= 0.99
+
+
+def test_the_python_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = shots()
+    photo(tmp_path / "truck.jpg", 640, 480)
+    with VideoSession(nano(), ImageStack([shot.image for shot in clip[:3]])) as session:
+        session.add_prompt(1, 0, click(*click_on(clip[0].labels == BALL)))
+        run(session.propagate())
+        of_frame(session, 2, INFOS[:1]).save(tmp_path / "race" / "000010")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for code in re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL):
+        exec(compile(code, PAGE.name, "exec"), names)
+    assert names["pixels"].shape == (480, 640)
+    assert names["mask"].size == (270, 480)
+    assert pixels(names["mask"]).any()
