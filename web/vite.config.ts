@@ -14,7 +14,10 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 const page = { main: at("index.html"), sw: at("src/offline/sw.ts") };
 // what tests and the bench drive the engine through, without the page around it
-const harness = { harness: at("tests/harness/index.html") };
+const harness = {
+  harness: at("tests/harness/index.html"),
+  segmenter: at("tests/harness/segmenter.html"),
+};
 
 export default defineConfig(({ mode }) => ({
   base: "./",

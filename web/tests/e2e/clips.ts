@@ -1,0 +1,47 @@
+/** Clips for the browser's tests, rendered and tracked by Python once a run. */
+
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Page } from "@playwright/test";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const FOLDER = join(ROOT, "web/test-results/clips");
+export const PYTHON = process.env.PYTHON ?? join(ROOT, ".venv/bin/python");
+
+export interface Expected {
+  readonly patches: readonly (readonly number[])[];
+  readonly size: readonly [height: number, width: number];
+  readonly clicked: number;
+  readonly clicks: readonly { readonly object: number; readonly x: number; readonly y: number }[];
+  readonly frames: readonly {
+    readonly frame: number;
+    readonly masks: Readonly<Record<string, string>>;
+    readonly presence: Readonly<Record<string, number>>;
+  }[];
+}
+
+/** Makes them if this run has not. */
+export function makeClips(): void {
+  if (!existsSync(join(FOLDER, "expected.json"))) {
+    execFileSync(PYTHON, ["-W", "ignore", join(ROOT, "tests/make_web_clips.py"), FOLDER], python());
+  }
+}
+
+export function python(): { env: NodeJS.ProcessEnv; encoding: "utf-8" } {
+  return { env: { ...process.env, PYTHONPATH: join(ROOT, "src") }, encoding: "utf-8" };
+}
+
+export function expected(): Expected {
+  return JSON.parse(readFileSync(join(FOLDER, "expected.json"), "utf-8"));
+}
+
+export const clipPath = (name: string): string => join(FOLDER, name);
+
+/** The harness, with these files at hand. */
+export async function openHarness(page: Page, ...names: string[]): Promise<void> {
+  await page.goto("tests/harness/segmenter.html");
+  await page.waitForFunction(() => "studio" in window);
+  await page.setInputFiles("#files", names.map(clipPath));
+}
