@@ -98,9 +98,10 @@ function appender(handle: SyncAccessHandle, from: number): Appender {
   return {
     write(bytes) {
       try {
+        // Chromium answers a full disk with a number that is no length
         const written = handle.write(bytes, { at });
+        if (written !== bytes.length) throw new DOMException("short write", "QuotaExceededError");
         at += written;
-        if (written < bytes.length) throw new DOMException("short write", "QuotaExceededError");
       } catch (error) {
         throw why(error);
       }
