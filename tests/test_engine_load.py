@@ -6,14 +6,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from onnx_helpers import redrawn
 from splitmask.engine import load
 from splitmask.engine.ort import OrtEngine
-from splitmask.engine.torch import TorchEngine
+from splitmask.engine.torch import TorchEngine, choose_device
 from splitmask.errors import ModelError
 from splitmask.onnx.package import package
 from splitmask.presets import TEST_CONV
@@ -56,6 +58,45 @@ def test_what_cannot_be_loaded_is_said_in_a_line(model: str, engine: str, said: 
         load(model, engine=engine)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_precision_and_device_are_chosen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = load(folder, "torch", device="cpu", dtype="bf16")
+    assert isinstance(engine, TorchEngine)
+    assert (engine.dtype, engine.device) == (torch.bfloat16, torch.device("cpu"))
+    assert next(engine.model.image_encoder.parameters()).dtype == torch.bfloat16
+    compiled: list[object] = []
+    monkeypatch.setattr(torch, "compile", compiled.append)
+    load(folder, "torch", device="cpu", compile=True)
+    assert len(compiled) == 1
+
+
+def test_the_device_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cuda, mps, kind in ((True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda here=cuda: here)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda here=mps: here)
+        assert choose_device().type == kind
+    assert choose_device("cpu:0").type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"engine": "torch", "dtype": "fp8"}, "unknown dtype 'fp8': choose one of fp32, bf16, fp16"),
+        ({"engine": "torch", "device": "abacus"}, "no device 'abacus' here: choose one of auto, cpu"),
+        ({"engine": "torch", "device": "cuda"}, "no device 'cuda' here: choose one of auto, cpu"),
+        ({"engine": "torch", "device": "cpu:x"}, "no device 'cpu:x' here"),
+        ({"engine": "ort", "dtype": "bf16"}, "of the torch engine"),
+        ({"compile": True}, "of the torch engine"),
+    ],
+)
+def test_options_that_cannot_be_had(
+    folder: Path, options: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for backend in (torch.cuda, torch.backends.mps):
+        monkeypatch.setattr(backend, "is_available", lambda: False)
+    with pytest.raises(ModelError, match=said):
+        load(folder, **options)
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:

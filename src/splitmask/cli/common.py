@@ -25,6 +25,11 @@ PROVIDER = typer.Option(
     metavar="auto|NAME,…",
     help="Of ONNX Runtime: cpu, cuda, tensorrt, coreml, openvino or directml; the fastest here by default.",
 )
+DEVICE = typer.Option("auto", "--device", metavar="auto|cpu|cuda|mps", help="Of PyTorch.")
+PRECISION = typer.Option(
+    "fp32", "--precision", metavar="fp32|bf16|fp16", help="Of PyTorch: what it computes in, where it is slow."
+)
+COMPILE = typer.Option(False, "--compile", help="Of PyTorch: compile the image encoder; long clips gain.")
 THREADS = typer.Option(None, "--threads", min=1, metavar="N", help="Processor threads; all by default.")
 
 
@@ -38,11 +43,19 @@ SAVE_STILL = typer.Option(
 )
 
 
-def load_engine(model: str, engine: str, threads: int | None, provider: str | None = None) -> Engine:
-    """Raises ModelError for an unknown model or engine."""
+def load_engine(
+    model: str,
+    engine: str,
+    threads: int | None,
+    provider: str | None = None,
+    device: str = "auto",
+    precision: str = "fp32",
+    compiled: bool = False,
+) -> Engine:
+    """As `splitmask.engine.load`. Raises ModelError for an unknown model or engine."""
     from splitmask.engine import load
 
-    return load(model, engine, threads, provider=provider)
+    return load(model, engine, threads, device, provider, dtype=precision, compile=compiled)
 
 
 def console() -> Console:

@@ -36,6 +36,9 @@ def decode(
     overwrite: bool = common.OVERWRITE,
     engine: str = common.ENGINE,
     provider: str | None = common.PROVIDER,
+    device: str = common.DEVICE,
+    precision: str = common.PRECISION,
+    compiled: bool = common.COMPILE,
     threads: int | None = common.THREADS,
 ) -> None:
     """Give a bundle and a click, get the object's mask.
@@ -53,7 +56,7 @@ def decode(
     from splitmask.jobs.script import understand
 
     wanted = segmenting.exporters(save)
-    runner = common.load_engine(model, engine, threads, provider)
+    runner = common.load_engine(model, engine, threads, provider, device, precision, compiled)
     read = Bundle.load(bundle, runner)
     script = understand(ordered.words(ctx), known=[each.info for each in read.objects])
     picture = decoding.read(bundle, read, script)

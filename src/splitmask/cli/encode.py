@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -53,6 +54,9 @@ def encode(
     overwrite: bool = common.OVERWRITE,
     engine: str = common.ENGINE,
     provider: str | None = common.PROVIDER,
+    device: str = common.DEVICE,
+    precision: str = common.PRECISION,
+    compiled: bool = common.COMPILE,
     threads: int | None = common.THREADS,
 ) -> None:
     """Run the encoder here, so that clicks can be decoded anywhere.
@@ -69,13 +73,14 @@ def encode(
 
     if dtype not in DTYPES:
         raise OutputError(f"--dtype {dtype}: choose one of {', '.join(DTYPES)}")
+    load = partial(common.load_engine, model, engine, threads, provider, device, precision, compiled)
     target = Target(out, cast("Dtype", dtype), zipped, overwrite)
     if frames:
-        _clip(sources, frames, prompts, target, lambda: common.load_engine(model, engine, threads, provider))
+        _clip(sources, frames, prompts, target, load)
     elif prompts is not None:
         raise typer.BadParameter("--prompts is for frames of a clip: say which with --frames")
     else:
-        _pictures(sources, target, lambda: common.load_engine(model, engine, threads, provider))
+        _pictures(sources, target, load)
 
 
 def _pictures(sources: list[str], target: Target, load: Callable[[], Engine]) -> None:

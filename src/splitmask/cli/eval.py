@@ -63,6 +63,9 @@ def eval_command(
     model: str = common.MODEL,
     overwrite: bool = common.OVERWRITE,
     engine: str = common.ENGINE,
+    device: str = common.DEVICE,
+    precision: str = common.PRECISION,
+    compiled: bool = common.COMPILE,
     threads: int | None = common.THREADS,
 ) -> None:
     """Measure a model on labelled images and clips.
@@ -86,7 +89,7 @@ def eval_command(
     for path in data:
         detect_layout(path)  # what is wrong with it is said before a model is loaded
     prepare_out_dir(out, (JSON_FILE, MARKDOWN_FILE, CLICKS_PICTURE, VIDEO_PICTURE), overwrite)
-    runner = common.load_engine(model, engine, threads)
+    runner = common.load_engine(model, engine, threads, None, device, precision, compiled)
     _show(_run(runner, data, options, problems, out), out)
 
 

@@ -37,6 +37,9 @@ def segment(
     overwrite: bool = common.OVERWRITE,
     engine: str = common.ENGINE,
     provider: str | None = common.PROVIDER,
+    device: str = common.DEVICE,
+    precision: str = common.PRECISION,
+    compiled: bool = common.COMPILE,
     threads: int | None = common.THREADS,
 ) -> None:
     """Give an image and a click, get the object's mask.
@@ -57,7 +60,7 @@ def segment(
     with ExitStack() as stack:
         for image in images:
             stack.enter_context(prepared(out / image.stem, segmenting.targets(wanted), overwrite))
-        runner = common.load_engine(model, engine, threads, provider)
+        runner = common.load_engine(model, engine, threads, provider, device, precision, compiled)
         for picture in chain([first], pictures):
             start = time.perf_counter()
             found = segmenting.find(runner, picture, multimask)

@@ -67,6 +67,9 @@ def track(
     overwrite: bool = common.OVERWRITE,
     engine: str = common.ENGINE,
     provider: str | None = common.PROVIDER,
+    device: str = common.DEVICE,
+    precision: str = common.PRECISION,
+    compiled: bool = common.COMPILE,
     threads: int | None = common.THREADS,
 ) -> None:
     """Give a video and a click, get the object's mask on every frame.
@@ -94,7 +97,9 @@ def track(
         plan = tracking.plan(clip.span(), script, _direction(forward, reverse))
         stack.enter_context(outputs.prepared(folder, outputs.targets(wanted), overwrite))
         session = stack.enter_context(
-            VideoSession(common.load_engine(model, engine, threads, provider), clip)
+            VideoSession(
+                common.load_engine(model, engine, threads, provider, device, precision, compiled), clip
+            )
         )
         tracking.prompt(session, script)
         run = _Run(session, clip, plan)

@@ -22,6 +22,8 @@ def load(
     device: str = "auto",
     provider: str | None = None,
     pull: bool = False,
+    dtype: str = "fp32",
+    compile: bool = False,  # noqa: A002 - what PyTorch calls it
 ) -> Engine:
     """A model, ready to run.
 
@@ -33,6 +35,8 @@ def load(
     order in which to try them (`cuda,cpu`), or `auto`, the fastest that is installed and works; by default
     what the environment variable SPLITMASK_PROVIDER says. Why one is passed over is logged as a warning.
     pull: fetch the model if it is not on this machine; nothing is fetched unasked.
+    dtype, compile: of torch: `fp32`, `bf16` or `fp16`, where most of the time goes; whether the image
+    encoder is compiled, which takes a minute at the first frame.
     Raises ModelError for an unknown or damaged model, or an engine or provider that is not installed or
     computes wrongly.
     """
@@ -42,9 +46,11 @@ def load(
         resolve(model, pull=True)
     folder = graphs_of(model)
     if engine == "torch" or (engine == "auto" and folder is None):
-        return _load_torch(model, threads, device)
+        return _load_torch(model, threads, device, dtype, compile)
     if folder is None:
         raise ModelError(f"{model} has no ONNX graphs: run `splitmask export-onnx {model} -o DIR` first")
+    if dtype != "fp32" or compile:
+        raise ModelError("dtype and compile are of the torch engine: choose it, or leave them out")
     from splitmask.engine.ort import OrtEngine
 
     return OrtEngine(folder, threads, provider or (None if device == "auto" else device))
@@ -58,14 +64,15 @@ def graphs_of(model: str | Path) -> Path | None:
     return path if (path / FILE).is_file() else None
 
 
-def _load_torch(model: str | Path, threads: int | None, device: str) -> Engine:
+def _load_torch(model: str | Path, threads: int | None, device: str, dtype: str, compiled: bool) -> Engine:
     if find_spec("torch") is None:
         raise ModelError(f'{model} needs torch: pip install "splitmask[torch]"')
     import torch
 
-    from splitmask.engine.torch import TorchEngine
+    from splitmask.engine.torch import TorchEngine, choose_device, choose_dtype
     from splitmask.model.weights import load_model, locate, sha256_of
 
+    where, precision = choose_device(device), choose_dtype(dtype)
     if threads:
         torch.set_num_threads(threads)
-    return TorchEngine(load_model(model), device, weights_sha256=sha256_of(locate(model)))
+    return TorchEngine(load_model(model), where, precision, sha256_of(locate(model)), compiled)

@@ -15,20 +15,35 @@ from torch import Tensor
 from splitmask.engine.base import PolicyConstants
 from splitmask.engine.preprocess import stretch
 from splitmask.engine.torch_recall import CpuRecall, Remembered
+from splitmask.errors import ModelError
 from splitmask.model import Sam2
 from splitmask.model.hiera import Hiera
 from splitmask.model.mask_decoder import ImageSide
 from splitmask.presets import Preset
 from splitmask.types import ByteArray, Decoded, Features, FloatArray, Memory, Recollection
 
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
 
 def choose_device(name: str = "auto") -> torch.device:
-    """`auto`: CUDA, then Apple's MPS, then the CPU."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    """`auto`: CUDA, then Apple's MPS, then the CPU. Raises ModelError for one that is not here."""
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, is_here in here.items() if is_here))
+    kind, _, index = name.partition(":")
+    if not here.get(kind) or (index and not index.isdecimal()):
+        usable = ", ".join(kind for kind, is_here in here.items() if is_here)
+        raise ModelError(f"PyTorch has no device {name!r} here: choose one of auto, {usable}")
+    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+        raise ModelError(f"there is no {name}: this machine has {torch.cuda.device_count()} CUDA devices")
+    return torch.device(name)
+
+
+def choose_dtype(name: str) -> torch.dtype:
+    """`fp32`, `bf16` or `fp16`. Raises ModelError for another."""
+    if name not in _DTYPES:
+        raise ModelError(f"unknown dtype {name!r}: choose one of {', '.join(_DTYPES)}")
+    return _DTYPES[name]
 
 
 class TorchEngine:

@@ -80,11 +80,11 @@ def _build(
 
 
 def _device(device: str | torch.device) -> torch.device:
-    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+    if str(device).startswith("cuda") and not torch.cuda.is_available():
         chosen = choose_device()
         logging.getLogger(__name__).info("there is no CUDA here: using %s", chosen)
         return chosen
-    return torch.device(device)
+    return choose_device(str(device))
 
 
 def _hub_file(model_id: str) -> tuple[str, Path]:
