@@ -18,6 +18,7 @@ from splitmask.errors import ModelError
 from splitmask.model import Sam2
 from splitmask.model.weights import load_model, save_model, sha256_of
 from splitmask.onnx.export import export
+from splitmask.onnx.form import Form
 from splitmask.onnx.package import package
 from splitmask.presets import TEST_CONV, TEST_HIERA
 
@@ -58,7 +59,8 @@ def test_graphs_json_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     made = export(model, tmp_path, weights_sha256="abc")
     read = read_graphs(tmp_path)
     assert read.graphs == made.graphs
-    assert (read.preset, read.weights_sha256, read.opset, read.storage) == (TEST_HIERA, "abc", 18, "fp16")
+    assert (read.preset, read.weights_sha256, read.opset) == (TEST_HIERA, "abc", 18)
+    assert (read.precision, read.storage) == ("fp16-storage", "fp16")
     np.testing.assert_array_equal(read.no_mem_embed, model.no_mem_embed.reshape(-1))
     np.testing.assert_array_equal(read.constants.no_obj_ptr, model.no_obj_ptr[0])
     np.testing.assert_array_equal(read.constants.mask_downsample_weight, model.mask_downsample.weight[0, 0])
@@ -72,10 +74,10 @@ def test_numbers_beyond_float16_are_named(tmp_path: Path) -> None:
     model = redrawn(TEST_CONV)
     model.sam_mask_decoder.iou_token.weight[0, 0] = 1e6
     for write in (export, package):
-        with pytest.raises(ModelError, match=r"iou_token.*--storage fp32"):
+        with pytest.raises(ModelError, match=r"iou_token.*--precision fp32"):
             write(model, tmp_path / "none")
     assert not (tmp_path / "none").exists()
-    export(model, tmp_path / "full", storage="fp32")
+    export(model, tmp_path / "full", Form("fp32"))
 
 
 def run(*arguments: str) -> tuple[int, str, BaseException | None]:
@@ -117,7 +119,7 @@ def test_the_command_keeps_what_is_there(model: Sam2, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (("missing.pt",), "missing.pt"),
-        (("nano", "--storage", "fp8"), "choose fp16 or fp32"),
+        (("nano", "--precision", "fp8"), "choose fp32, fp16, int8 or fp16-storage"),
     ],
 )
 def test_the_command_says_what_is_wrong(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from onnx_helpers import SMALL_PRESETS, decode_inputs, recall_inputs, redrawn, r
 from splitmask.engine.graphs import TENSORS
 from splitmask.model import Sam2
 from splitmask.onnx.export import MAKERS, state_of
+from splitmask.onnx.form import Form, Precision
 from splitmask.presets import NANO, Preset
 
 TOLERANCE = 1e-4
@@ -25,6 +26,7 @@ VERBS = {
     "memory_attention": "recall",
 }
 PRESETS = SMALL_PRESETS | {"nano": NANO}
+HALVED: tuple[Precision, Precision] = ("fp32", "fp16-storage")
 MODELS: dict[str, Sam2] = {}
 SESSIONS: dict[tuple[str, str], ort.InferenceSession] = {}
 
@@ -37,7 +39,7 @@ def model_of(name: str) -> Sam2:
 
 def session_of(name: str, graph: str) -> ort.InferenceSession:
     if (name, graph) not in SESSIONS:
-        made = MAKERS[graph](PRESETS[name], state_of(model_of(name)), "fp32")
+        made = MAKERS[graph](PRESETS[name], state_of(model_of(name)), Form("fp32"))
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         SESSIONS[name, graph] = ort.InferenceSession(made.serialized(), options, ["CPUExecutionProvider"])
@@ -86,7 +88,7 @@ def test_memory_attention(name: str, images: int, b: int, r: int, p: int) -> Non
 @pytest.mark.parametrize("name", ["test-conv", "padded windows"])
 @pytest.mark.parametrize("graph", MAKERS)
 def test_a_graph_is_valid_and_names_what_the_contract_names(name: str, graph: str) -> None:
-    made = MAKERS[graph](PRESETS[name], state_of(model_of(name)), "fp16").model()
+    made = MAKERS[graph](PRESETS[name], state_of(model_of(name)), Form()).model()
     onnx.checker.check_model(made, full_check=True)
     names, outputs = TENSORS[graph]
     assert tuple(x.name for x in made.graph.input) == names
@@ -109,8 +111,8 @@ def test_half_storage_changes_no_number_that_fits(graph: str) -> None:
     }[graph]
     feed = {n: x.numpy() for n, x in zip(TENSORS[graph][0], inputs, strict=True)}
     runs = []
-    for storage in ("fp32", "fp16"):
-        data = MAKERS[graph](preset, state, storage).serialized()
+    for precision in HALVED:
+        data = MAKERS[graph](preset, state, Form(precision)).serialized()
         runs.append(ort.InferenceSession(data, providers=["CPUExecutionProvider"]).run(None, feed))
     for x, y in zip(*runs, strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-7)
@@ -118,6 +120,7 @@ def test_half_storage_changes_no_number_that_fits(graph: str) -> None:
 
 def test_half_storage_halves_the_file() -> None:
     sizes = []
-    for storage in ("fp32", "fp16"):
-        sizes.append(len(MAKERS["image_encoder"](NANO, state_of(model_of("nano")), storage).serialized()))
+    for precision in HALVED:
+        made = MAKERS["image_encoder"](NANO, state_of(model_of("nano")), Form(precision))
+        sizes.append(len(made.serialized()))
     assert sizes[1] < 0.51 * sizes[0]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,18 +13,46 @@ from splitmask.cli import common
 
 if TYPE_CHECKING:
     from splitmask.engine.graphs import GraphSet
+    from splitmask.model import Sam2
+    from splitmask.onnx.form import Form
+    from splitmask.types import ByteArray
 
 _EXAMPLES = common.examples(
     "splitmask export-onnx sam2.1_hiera_tiny.pt -o tiny",
     "splitmask segment photo.jpg --model tiny --point 320,240",
+    "splitmask export-onnx sam2.1_hiera_tiny.pt -o tiny-int8 --precision int8 --decode-prepare",
 )
+_SEEN = 12  # frames of the demo from which int8 learns ranges, if no pictures are given
 
 OUT = typer.Option(..., "--out", "-o", metavar="DIR", help="Where the graphs go.")
 PRESET = typer.Option(
     None, "--preset", metavar="NAME", help="Which model it is of; found by the file by default."
 )
-STORAGE = typer.Option(
-    "fp16", "--storage", metavar="fp16|fp32", help="How weights are stored; all arithmetic is float32."
+PRECISION = typer.Option(
+    "fp16-storage",
+    "--precision",
+    metavar="fp32|fp16|int8|fp16-storage",
+    help="fp16-storage: half the bytes, arithmetic in float32. fp16: arithmetic too, for GPUs. int8: the "
+    "encoder's products in integers, for CPUs.",
+)
+MASK_SIZE = typer.Option(
+    None, "--mask-size", metavar="PIXELS", help="Side of the masks, a quarter (default) or half of the frame."
+)
+MASKS = typer.Option(
+    4, "--masks", min=3, max=4, help="3 for runners that know the three masks of a click only; no tracking."
+)
+POINTS = typer.Option(
+    None, "--points", min=1, max=64, metavar="N", help="Fix all shapes, with N points; surplus ones are −2."
+)
+PREPARE = typer.Option(
+    False, "--decode-prepare", help="Also two graphs that make further clicks on a frame cheaper."
+)
+ORT = typer.Option(False, "--ort", help="Also .ort files, for small builds of ONNX Runtime.")
+PICTURES = typer.Option(
+    None, "--calibrate", metavar="FILE", help="Pictures to learn int8 ranges from; the demo's by default."
+)
+DECODER = typer.Option(
+    None, "--decoder", metavar="FILE", help="Use this decoder, of samexporter's making, instead; no tracking."
 )
 WITH_TORCH = typer.Option(
     False, "--with-torch", help="Also write the weights as stored, for the torch engine."
@@ -40,40 +69,72 @@ def export_onnx(
     ),
     out: Path = OUT,
     preset: str | None = PRESET,
-    storage: str = STORAGE,
+    precision: str = PRECISION,
+    mask_size: int | None = MASK_SIZE,
+    masks: int = MASKS,
+    points: int | None = POINTS,
+    decode_prepare: bool = PREPARE,
+    ort: bool = ORT,
+    calibrate: list[Path] | None = PICTURES,
+    decoder: Path | None = DECODER,
     with_torch: bool = WITH_TORCH,
     overwrite: bool = common.OVERWRITE,
 ) -> None:
-    """Write a model's four ONNX graphs, graphs.json, and golden answers to check providers by.
+    """Write a model's four ONNX graphs and graphs.json.
 
     The folder can be given to --model, is what the browser loads, and needs no torch to run.
     """
-    from splitmask.engine.ort import OrtEngine
     from splitmask.errors import ModelError, OutputError
 
-    if storage not in ("fp16", "fp32"):
-        raise ModelError(f"unknown storage {storage!r}: choose fp16 or fp32")
     lacking = [name for name in ("torch", "safetensors", "onnx") if find_spec(name) is None]
     if lacking:
         raise ModelError(f'exporting needs {", ".join(lacking)}: pip install "splitmask[torch,onnx]"')
     if (out / "graphs.json").exists() and not overwrite:
         raise OutputError(f"{out} holds graphs already: choose another --out or give --overwrite")
-    made = _export(model, out, preset, cast(Literal["fp16", "fp32"], storage), with_torch)
-    OrtEngine(out, provider="cpu").write_golden()
-    total = sum(graph.size for graph in made.graphs.values())
-    for graph in made.graphs.values():
-        common.say(f"{graph.file:<22} {graph.size / 1e6:8.2f} MB  sha256 {graph.sha256[:16]}")
-    common.say(f"{made.preset.name} in {common.shown(out)}: {total / 1e6:.2f} MB, opset {made.opset}")
-
-
-def _export(
-    model: str, out: Path, preset: str | None, storage: Literal["fp16", "fp32"], with_torch: bool
-) -> GraphSet:
     from splitmask.model.weights import load_model, locate, sha256_of
     from splitmask.onnx.export import export
     from splitmask.onnx.package import package
 
     loaded = load_model(model, preset)
+    form = _form(loaded, precision, masks, mask_size, points)
+    extras = {"prepare": decode_prepare, "ort_format": ort}
+    pictures = _pictures(calibrate) if precision == "int8" else ()
     if with_torch:
-        return package(loaded, out, storage=storage)
-    return export(loaded, out, storage=storage, weights_sha256=sha256_of(locate(model)))
+        made = package(loaded, out, form, pictures=pictures, **extras)
+    else:
+        sha256 = sha256_of(locate(model))
+        made = export(loaded, out, form, pictures=pictures, weights_sha256=sha256, **extras)
+    if decoder is not None:
+        from splitmask.onnx.foreign import with_decoder
+
+        made = with_decoder(made, out, decoder)
+    _tell(made, out)
+
+
+def _form(model: Sam2, precision: str, masks: int, mask_size: int | None, points: int | None) -> Form:
+    from splitmask.errors import ModelError
+    from splitmask.onnx.form import PRECISIONS, Form, upscale_of
+
+    for known in PRECISIONS:
+        if precision == known:
+            return Form(known, masks, upscale_of(model.preset, mask_size), points)
+    *others, last = PRECISIONS
+    raise ModelError(f"unknown precision {precision!r}: choose {', '.join(others)} or {last}")
+
+
+def _pictures(files: list[Path] | None) -> Sequence[ByteArray]:
+    if files:
+        from splitmask.media.image import read_image
+
+        return [read_image(file) for file in files]
+    from splitmask.demo.scene import Scene
+
+    return [shot.image for shot in Scene(length=_SEEN).shots()]
+
+
+def _tell(made: GraphSet, out: Path) -> None:
+    files = [file for graph in made.graphs.values() for file in graph.files]
+    for file in files:
+        common.say(f"{file.file:<22} {file.size / 1e6:8.2f} MB  sha256 {file.sha256[:16]}")
+    total = sum(graph.size for graph in made.graphs.values())
+    common.say(f"{made.preset.name} in {common.shown(out)}: {total / 1e6:.2f} MB, opset {made.opset}")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from splitmask.engine.graphs import TENSORS, GraphSet, TensorInfo
+from splitmask.engine.graphs import GraphSet, TensorInfo
 from splitmask.errors import ModelError, ResultError
 from splitmask.files import write_bytes
 from splitmask.jsonfield import Field
@@ -125,7 +125,7 @@ def make(graphs: GraphSet, name: str, run: Run) -> Case:
     info = graphs.graphs[name]
     inputs = {tensor.name: _input(graphs, tensor, seed) for seed, tensor in enumerate(info.inputs, 1)}
     found = run({key: each.array() for key, each in inputs.items()})
-    return Case(name, info.sha256, inputs, {key: Output.of(found[key]) for key in TENSORS[name][1]})
+    return Case(name, info.sha256, inputs, {key: Output.of(found[key]) for key in graphs.tensors(name)[1]})
 
 
 def write(folder: Path, cases: Iterable[Case], weights_sha256: str) -> None:

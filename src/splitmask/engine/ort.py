@@ -15,7 +15,7 @@ import onnxruntime as ort
 
 from splitmask.engine import golden
 from splitmask.engine.base import PolicyConstants
-from splitmask.engine.graphs import TENSORS, GraphInfo, read_graphs
+from splitmask.engine.graphs import GraphInfo, read_graphs
 from splitmask.engine.padding import objects_at_once, padded
 from splitmask.engine.preprocess import normalised, stretch
 from splitmask.engine.providers import (
@@ -147,7 +147,7 @@ class OrtEngine:
         return Features(*(to_kept(each, self.provider) for each in maps))
 
     def _run(self, name: str, *inputs: Tensor, keep: bool = False) -> list[Tensor]:
-        names, outputs = TENSORS[name]
+        names, outputs = self._graphs.tensors(name)
         arrays = (x if is_kept(x) else np.ascontiguousarray(x, np.float32) for x in inputs)
         try:
             return self._graph(name).run(dict(zip(names, arrays, strict=True)), outputs, keep)
@@ -182,7 +182,7 @@ class OrtEngine:
             graph = Graph(data, provider, self._threads, self.folder)
         except LOAD_ERRORS as error:
             raise ModelError(_why(path, self._graphs.opset, str(error))) from error
-        _check_tensors(path, name, graph)
+        _check_tensors(path, self._graphs.tensors(name), graph)
         if self._is_tested(provider):
             self._test(name, graph)
         return graph
@@ -190,7 +190,7 @@ class OrtEngine:
     def _is_tested(self, provider: Provider) -> bool:
         if self._self_test is not None:
             return self._self_test
-        return provider is not CPU or "int8" in self._graphs.storage
+        return provider is not CPU or self._graphs.precision == "int8"
 
     def _test(self, name: str, graph: Graph) -> None:
         """Raises ProviderError where the graph answers its golden input wrongly. Without a stored answer
@@ -210,7 +210,7 @@ class OrtEngine:
         """A graph's golden input with the CPU's answer."""
         info = self._graphs.graphs[name]
         graph = Graph(_verified(self.folder / info.file, info), CPU, self._threads, self.folder)
-        return golden.make(self._graphs, name, partial(_answers, graph, TENSORS[name][1]))
+        return golden.make(self._graphs, name, partial(_answers, graph, self._graphs.tensors(name)[1]))
 
 
 def _answers(graph: Graph, outputs: Sequence[str], feed: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
@@ -237,9 +237,9 @@ def _why(path: Path, opset: int, message: str) -> str:
     return f"onnxruntime {ort.__version__} cannot load {path}: {plain(message)}"
 
 
-def _check_tensors(path: Path, name: str, graph: Graph) -> None:
+def _check_tensors(path: Path, names: Sequence[Sequence[str]], graph: Graph) -> None:
     sides = ("input", graph.session.get_inputs()), ("output", graph.session.get_outputs())
-    for expected, (side, found) in zip(TENSORS[name], sides, strict=True):
+    for expected, (side, found) in zip(names, sides, strict=True):
         missing = [tensor for tensor in expected if tensor not in {each.name for each in found}]
         if missing:
             raise ModelError(f"{path} lacks the {side} {missing[0]!r}: it is not one of splitmask's graphs")

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from splitmask.onnx.folding import Folded
+from splitmask.onnx.form import Form
+from splitmask.onnx.quantise import Quantised, product_in_bytes
+
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float32]
-Storage = Literal["fp32", "fp16"]
 Dims = Sequence[int | str]
 
 # Resize with `axes` needs 18; every runtime since 2023 has it
@@ -25,6 +28,12 @@ OPSET = 18
 IR_VERSION = 8
 # arrays of fewer numbers are stored as they are: a vector costs no bytes worth a Cast
 SMALL = 1024
+# products over fewer numbers are not worth a conversion to integers
+SHORT = 64
+# operators whose result is not of their inputs' type, and those of which only the first input has it
+_OTHER_TYPE = frozenset(("Cast", "Greater", "LessOrEqual"))
+_FIRST_ONLY = frozenset(("Resize",))
+PLAIN = Form("fp32")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +59,7 @@ class Value:
         return self.graph.op("Div", self, other)
 
     def __matmul__(self, other: Operand) -> Value:
-        return self.graph.op("MatMul", self, other)
+        return self.graph.product(self, other)
 
     def reshape(self, *shape: int) -> Value:
         """0 keeps a dimension, −1 takes what is left."""
@@ -83,14 +92,27 @@ Operand = Value | Array | float
 class Graph:
     """Nodes, initialisers and boundaries of one graph, in the order in which they were named.
 
-    state: a model's parameters by name. storage: `fp16` keeps parameters as float16 followed by a Cast,
-    which a runtime folds when it loads; arithmetic is float32 either way.
+    state: a model's parameters by name. sizes: of named dimensions that shall be fixed. form: how
+    parameters are kept and in what the graph computes. Parameters that are kept as float16 are followed by
+    a Cast, which a runtime folds when it loads.
     """
 
-    def __init__(self, name: str, state: Mapping[str, FloatArray], storage: Storage = "fp32") -> None:
+    def __init__(
+        self,
+        name: str,
+        state: Mapping[str, FloatArray],
+        form: Form = PLAIN,
+        sizes: Mapping[str, int] | None = None,
+    ) -> None:
         self.name = name
         self.state = state
-        self.storage = storage
+        self.storage = form.storage(name)
+        self.ranges = form.ranges
+        self.sizes = sizes or {}
+        self.tapped: dict[str, Value] = {}
+        self._half: set[str] | None = set() if form.precision == "fp16" else None
+        self._folded = Folded()
+        self._in_bytes: dict[str, Quantised] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._initializers: list[onnx.TensorProto] = []
         self.input_shapes: dict[str, Dims] = {}
@@ -103,18 +125,65 @@ class Graph:
 
     def op_many(self, kind: str, outputs: int, *inputs: Operand, **attributes: Any) -> tuple[Value, ...]:
         names = [self._value(x).name for x in inputs]
+        if self._half is not None and not self._folded.knows(names):
+            names = self._in_one_type(kind, names)
         results = tuple(Value(self, f"v{self._count + i}") for i in range(outputs))
         self._count += outputs
         node_name = f"{kind}_{len(self._nodes)}"
         made = [result.name for result in results]
         self._nodes.append(helper.make_node(kind, names, made, name=node_name, **attributes))
+        self._folded.add(kind, names, made, attributes)
+        if self._half is not None and kind not in _OTHER_TYPE and self._half & set(names):
+            self._half.update(made)
         return results
+
+    def _in_one_type(self, kind: str, names: list[str]) -> list[str]:
+        """Float32 beside float16 becomes float16."""
+        assert self._half is not None
+        if kind in _OTHER_TYPE or not self._half & set(names):
+            return names
+        count = 1 if kind in _FIRST_ONLY else len(names)
+        return [self._halved(name) if i < count else name for i, name in enumerate(names)]
+
+    def _halved(self, name: str) -> str:
+        assert self._half is not None
+        if not name or name in self._half or self._folded.is_integer(name):
+            return name
+        key = ("half", (), name.encode())
+        if key not in self._constants:
+            self._constants[key] = self.op("Cast", Value(self, name), to=TensorProto.FLOAT16)
+            self._half.add(self._constants[key].name)
+        return self._constants[key].name
+
+    def array(self, value: Value) -> Array | None:
+        """The numbers of what depends on parameters alone, float64; None for anything else."""
+        return self._folded.array(value.name)
+
+    def product(self, x: Value, other: Operand) -> Value:
+        """Matrix product; by a parameter's matrix in integers, where that is how they are kept."""
+        weight = self._value(other)
+        if self.storage == "int8" and not self._folded.knows([x.name]):
+            numbers = self.array(weight)
+            if numbers is not None and numbers.ndim == 2 and min(numbers.shape) >= SHORT:
+                return product_in_bytes(x, numbers)
+        return self.op("MatMul", x, weight)
+
+    def in_bytes(self, x: Value, make: Callable[[], Quantised]) -> Quantised:
+        """What `x` is as whole numbers of 8 bits, made once."""
+        if x.name not in self._in_bytes:
+            self._in_bytes[x.name] = make()
+        return self._in_bytes[x.name]
+
+    def tap(self, name: str, value: Value) -> Value:
+        """Names what `ranges` is asked for."""
+        self.tapped[name] = value
+        return value
 
     def _value(self, operand: Operand) -> Value:
         if isinstance(operand, Value):
             return operand
-        if isinstance(operand, np.ndarray) and operand.dtype == np.int64:
-            return self._constant(operand)
+        if isinstance(operand, np.ndarray | np.generic) and operand.dtype.kind in "iu":
+            return self._constant(np.asarray(operand))
         return self._constant(np.asarray(operand, np.float32))
 
     def _constant(self, array: Array, name: str = "") -> Value:
@@ -123,6 +192,7 @@ class Graph:
             name = name or f"c{len(self._initializers)}"
             self._initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
             self._constants[key] = Value(self, name)
+            self._folded.given(name, array)
         return self._constants[key]
 
     def const(self, array: Array) -> Value:
@@ -148,22 +218,40 @@ class Graph:
     def concat(self, values: Iterable[Operand], axis: int) -> Value:
         return self.op("Concat", *values, axis=axis)
 
-    def input(self, name: str, shape: Dims) -> Value:
-        self.input_shapes[name] = shape
-        return Value(self, name)
+    def _sized(self, shape: Dims) -> Dims:
+        return tuple(self.sizes.get(dim, dim) if isinstance(dim, str) else dim for dim in shape)
+
+    def input(self, name: str, shape: Dims, exact: bool = False) -> Value:
+        """exact: stays float32 in a graph that computes in float16: places and times need the digits."""
+        self.input_shapes[name] = self._sized(shape)
+        value = Value(self, name)
+        return value if exact or self._half is None else Value(self, self._halved(name))
 
     def output(self, name: str, value: Value, shape: Dims) -> None:
+        if self._half is not None and value.name in self._half:
+            value = self.op("Cast", value, to=TensorProto.FLOAT)
         for node in self._nodes:
             for names in (node.input, node.output):
                 names[:] = [name if x == value.name else x for x in names]
-        self.output_shapes[name] = shape
+        self.output_shapes[name] = self._sized(shape)
+
+    def needed(self) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+        """Nodes and initialisers that the outputs depend on: of weights that were made into others while
+        the graph was written, nothing remains."""
+        wanted, nodes = set(self.output_shapes), []
+        for node in reversed(self._nodes):
+            if wanted & set(node.output):
+                wanted.update(node.input)
+                nodes.append(node)
+        return nodes[::-1], [each for each in self._initializers if each.name in wanted]
 
     def model(self) -> onnx.ModelProto:
         inputs, outputs = (
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in side.items()]
             for side in (self.input_shapes, self.output_shapes)
         )
-        graph = helper.make_graph(self._nodes, self.name, inputs, outputs, self._initializers)
+        nodes, initializers = self.needed()
+        graph = helper.make_graph(nodes, self.name, inputs, outputs, initializers)
         opsets = [helper.make_opsetid("", OPSET)]
         return helper.make_model(
             graph, producer_name="splitmask", ir_version=IR_VERSION, opset_imports=opsets

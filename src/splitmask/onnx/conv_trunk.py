@@ -11,15 +11,15 @@ TRUNK = "image_encoder.trunk"
 
 def conv_trunk(params: ConvParams, image_size: int, image: Value) -> list[Value]:
     """image (1, 3, S, S) → maps (1, c, h, w) at stride 4, 8, 16, 32."""
-    x = conv_norm(image, f"{TRUNK}.stem", stride=2).relu()
+    x = conv_norm(image, f"{TRUNK}.stem", stride=2)
     maps = []
     for stage in range(3):
-        x = conv_norm(x, f"{TRUNK}.downs.{stage}", stride=2).relu()
+        x = conv_norm(x, f"{TRUNK}.downs.{stage}", stride=2)
         for i in range(params.depths[stage]):
             x = _bottleneck(x, f"{TRUNK}.stages.{stage}.{i}")
         maps.append(x)
     side, c = image_size // 32, params.channels[3]
-    x = conv_norm(x, f"{TRUNK}.downs.3", stride=2)
+    x = conv_norm(x, f"{TRUNK}.downs.3", stride=2, active=False)
     tokens = x.reshape(c, side * side).transpose(1, 0)
     tokens = tokens + x.graph.param(f"{TRUNK}.pos_embed", lambda table: table[0])
     for i in range(params.depths[3]):
@@ -28,8 +28,8 @@ def conv_trunk(params: ConvParams, image_size: int, image: Value) -> list[Value]
 
 
 def _bottleneck(x: Value, name: str) -> Value:
-    y = conv_norm(conv_norm(x, f"{name}.reduce", kernel=1).relu(), f"{name}.conv").relu()
-    return (x + conv_norm(y, f"{name}.expand", kernel=1)).relu()
+    y = conv_norm(conv_norm(x, f"{name}.reduce", kernel=1), f"{name}.conv")
+    return (x + conv_norm(y, f"{name}.expand", kernel=1, active=False)).relu()
 
 
 def _token_block(x: Value, name: str, heads: int, n: int, c: int) -> Value:

@@ -104,7 +104,9 @@ def _carried(normed: Map, part: _Projections, pool: bool) -> Map:
         queries = x @ (g.concat(carried, axis=1) * part.scale) + g.concat(shift, axis=1) * part.scale
     cells = q.window**2
     attended = (queries.reshape(-1, cells * h, c) @ x.transpose(0, 2, 1)).softmax() @ x
-    return q.with_x(_merged_out(attended, part, cells) if part.merges or not pool else _by_head_out(attended, part, cells))
+    return q.with_x(
+        _merged_out(attended, part, cells) if part.merges or not pool else _by_head_out(attended, part, cells)
+    )
 
 
 def _merged_out(attended: Value, part: _Projections, cells: int) -> Value:
@@ -149,4 +151,3 @@ def _plain(normed: Map, part: _Projections, pool: bool) -> Map:
     attended = (split(q) @ split(k).transpose(0, 1, 3, 2)).softmax() @ split(v)
     out = attended.transpose(0, 2, 1, 3).reshape(-1, q.window**2, h * d)
     return q.with_x(linear(out, f"{part.name}.proj"))
-

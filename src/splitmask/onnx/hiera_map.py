@@ -106,8 +106,8 @@ class Tokens:
     bands: Sequence[Map]
 
     def pointwise(self, weight: Value, bias: Value | None, outputs: int) -> Value:
-        """weight (outputs, c) → (1, outputs, side, side): projected before it is put together and turned over, for
-        that is done to fewer channels."""
+        """weight (outputs, c) → (1, outputs, side, side): projected before it is put together and
+        turned over, for that is done to fewer channels."""
         turned = weight.transpose(1, 0)
         parts = [band.x @ turned if bias is None else band.x @ turned + bias for band in self.bands]
         first = self.bands[0]

@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from splitmask.onnx.builder import FloatArray, Graph, Storage, Value
+from splitmask.onnx.builder import PLAIN, FloatArray, Graph, Value
 from splitmask.onnx.conv_trunk import conv_trunk
+from splitmask.onnx.form import Form
 from splitmask.onnx.hiera import hiera
 from splitmask.onnx.hiera_map import Tokens
 from splitmask.onnx.layers import channels_first
 from splitmask.presets import ConvParams, Preset
 
 
-def image_encoder(preset: Preset, state: Mapping[str, FloatArray], storage: Storage = "fp32") -> Graph:
-    g = Graph("image_encoder", state, storage)
+def image_encoder(preset: Preset, state: Mapping[str, FloatArray], form: Form = PLAIN) -> Graph:
+    g = Graph("image_encoder", state, form, form.sizes(preset))
     c, size = preset.dim, preset.image_size
     image = g.input("image", (1, 3, size, size))
     trunk = preset.trunk

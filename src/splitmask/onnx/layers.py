@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from splitmask.onnx.builder import FloatArray, Value
+from splitmask.onnx.quantise import conv_in_bytes
 
 Activation = Callable[[Value], Value]
 
@@ -64,11 +65,18 @@ def conv(x: Value, name: str, **attributes: object) -> Value:
     return g.op("Conv", x, g.param(f"{name}.weight"), g.param(f"{name}.bias"), **attributes)
 
 
-def conv_norm(x: Value, name: str, kernel: int = 3, stride: int = 1) -> Value:
-    """A convolution and its batch norm, which a runtime folds into it when it loads."""
+def conv_norm(x: Value, name: str, kernel: int = 3, stride: int = 1, active: bool = True) -> Value:
+    """A convolution and its batch norm, which a runtime folds into it when it loads, then ReLU if `active`.
+    In bytes where the graph knows the ranges of what goes in and comes out."""
     g = x.graph
     norm = {part: g.state[f"{name}.1.{part}"] for part in ("weight", "bias", "running_mean", "running_var")}
     scale = norm["weight"] / np.sqrt(norm["running_var"] + np.float32(1e-5))
     weight = g.param(f"{name}.0.weight") * scale.reshape(-1, 1, 1, 1)
+    bias = norm["bias"] - norm["running_mean"] * scale
     attributes = {"strides": [stride] * 2, "pads": [kernel // 2] * 4, "kernel_shape": [kernel] * 2}
-    return g.op("Conv", x, weight, norm["bias"] - norm["running_mean"] * scale, **attributes)
+    numbers = g.array(weight) if f"{name}:out" in g.ranges else None
+    if numbers is not None:
+        inside, outside = g.ranges[f"{name}:in"], g.ranges[f"{name}:out"]
+        return conv_in_bytes(x, numbers, bias, inside, (0.0, outside[1]) if active else outside, attributes)
+    made = g.op("Conv", g.tap(f"{name}:in", x), weight, bias, **attributes)
+    return g.tap(f"{name}:out", made.relu() if active else made)

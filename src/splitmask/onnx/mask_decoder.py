@@ -1,63 +1,139 @@
 """`decode` as a graph: features of a frame and prompts → masks, scores, pointers.
 
-The same numbers as `model.mask_decoder` for less: where a handful of tokens meets the whole image, the
-tokens are carried into the image's channels and not the image into the heads', so that no map is
-projected, split into heads or turned over.
+The same numbers as `model.mask_decoder` for less; how is said in `onnx.two_way`. Two graphs share the work
+where the same frame is clicked again and again: `decode_prepare` does once what depends on the frame alone,
+`decode_prepared` the rest at every click.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
 
-from splitmask.onnx.builder import FloatArray, Graph, Storage, Value
-from splitmask.onnx.layers import layer_norm, linear, mlp, transposed
+from splitmask.onnx.builder import PLAIN, FloatArray, Graph, Value
+from splitmask.onnx.form import MASKS, Form
+from splitmask.onnx.layers import mlp
 from splitmask.onnx.positions import fourier_map
-from splitmask.onnx.prompt_encoder import GAUSSIAN, mask_tokens, point_tokens
-from splitmask.onnx.upscale import upscaled
+from splitmask.onnx.prompt_encoder import GAUSSIAN, mask_tokens, no_mask, point_tokens
+from splitmask.onnx.two_way import AWAY, DECODER, ImageSide, image_side, transformer
+from splitmask.onnx.upscale import in_cells, upscaled, upscaled_cells, whole
 from splitmask.presets import Preset
 
-DECODER = "sam_mask_decoder"
-MASKS = 4
+# tokens of the decoder itself: presence, IoU, the masks, and the padding point that training knew
+OWN = 3 + MASKS
 
 
-def mask_decoder(preset: Preset, state: Mapping[str, FloatArray], storage: Storage = "fp32") -> Graph:
-    g = Graph("mask_decoder", state, storage)
+def mask_decoder(preset: Preset, state: Mapping[str, FloatArray], form: Form = PLAIN) -> Graph:
+    g = Graph("mask_decoder", state, form, form.sizes(preset))
     c, side, mask = preset.dim, preset.grid, preset.mask_size
     embed = g.input("image_embed", ("images", c, side, side))
     high_res_0 = g.input("high_res_feats_0", (1, c // 8, 4 * side, 4 * side))
     high_res_1 = g.input("high_res_feats_1", (1, c // 4, 2 * side, 2 * side))
-    coords = g.input("point_coords", ("objects", "points", 2))
-    labels = g.input("point_labels", ("objects", "points"))
+    coords = g.input("point_coords", ("objects", "points", 2), exact=True)
+    labels = g.input("point_labels", ("objects", "points"), exact=True)
     mask_input = g.input("mask_input", ("objects", 1, mask, mask))
-    has_mask = g.input("has_mask_input", ("objects",))
+    has_mask = g.input("has_mask_input", ("objects",), exact=True)
 
-    tokens = g.concat((_own_tokens(has_mask, c), point_tokens(coords, labels, preset.image_size)), axis=1)
+    tokens = g.concat((_own_tokens(has_mask), point_tokens(coords, labels, preset.image_size)), axis=1)
     image = embed.reshape(0, c, side * side).transpose(0, 2, 1) + mask_tokens(mask_input, has_mask)
-    tokens, image = _transformer(preset, tokens, image, fourier_map(g, GAUSSIAN, side))
+    place, surplus = fourier_map(g, GAUSSIAN, side), _surplus(labels, form)
+    tokens, image = transformer(preset, tokens, image, place, surplus)
     score, iou, of_masks = _split_tokens(tokens)
     fine = upscaled(image.transpose(0, 2, 1).reshape(0, c, side, side), high_res_0, high_res_1)
     masks = _hypernetworks(of_masks, c) @ fine.reshape(0, c // 8, mask * mask)
-    ious = mlp(iou, f"{DECODER}.iou_prediction_head", 3).sigmoid().reshape(-1, MASKS)
-    presence = mlp(score, f"{DECODER}.pred_obj_score_head", 3).reshape(-1, 1)
-    g.output("masks", masks.reshape(0, 0, mask, mask), ("objects", MASKS, mask, mask))
-    g.output("iou_predictions", ious, ("objects", MASKS))
-    g.output("object_score_logits", presence, ("objects", 1))
-    g.output("object_pointer", mlp(of_masks, "obj_ptr_proj", 3), ("objects", MASKS, c))
+    _answer(preset, form, masks, score, iou, of_masks)
     return g
 
 
-def _own_tokens(has_mask: Value, c: int) -> Value:
-    """(b, 7, c): presence, IoU, four masks, and the one padding point; order beyond that is free, for
-    attention has no sense of it."""
-    g = has_mask.graph
+def decode_prepare(preset: Preset, state: Mapping[str, FloatArray], form: Form = PLAIN) -> Graph:
+    """What the decoder makes of a frame alone, if there is no mask in the prompt."""
+    g = Graph("decode_prepare", state, form, form.sizes(preset))
+    c, side, heads = preset.dim, preset.grid, preset.decoder_heads
+    cells, d = side * side, preset.dim // preset.decoder_heads // 2
+    embed = g.input("image_embed", (1, c, side, side))
+    high_res_0 = g.input("high_res_feats_0", (1, c // 8, 4 * side, 4 * side))
+    high_res_1 = g.input("high_res_feats_1", (1, c // 4, 2 * side, 2 * side))
+    image = embed.reshape(0, c, cells).transpose(0, 2, 1) + no_mask(g)
+    made = image_side(preset, image, fourier_map(g, GAUSSIAN, side))
+    g.output("image_tokens", image, (1, cells, c))
+    g.output("keyed_tokens", made.keyed, (1, cells, c))
+    g.output("image_keys", made.keys, (1, heads, d, cells))
+    g.output("image_values", made.values, (1, heads, cells, d))
+    g.output("cells_0", in_cells(high_res_0, side, 2), (1, 4 * cells, c // 2))
+    g.output("cells_1", in_cells(high_res_1, side, 1), (1, cells, c))
+    return g
+
+
+def decode_prepared(preset: Preset, state: Mapping[str, FloatArray], form: Form = PLAIN) -> Graph:
+    """`mask_decoder` without a mask in the prompt, from what `decode_prepare` made."""
+    g = Graph("decode_prepared", state, form, form.sizes(preset))
+    c, side, heads = preset.dim, preset.grid, preset.decoder_heads
+    cells, d = side * side, preset.dim // preset.decoder_heads // 2
+    image = g.input("image_tokens", (1, cells, c))
+    keyed = g.input("keyed_tokens", (1, cells, c))
+    keys = g.input("image_keys", (1, heads, d, cells))
+    values = g.input("image_values", (1, heads, cells, d))
+    cells_0 = g.input("cells_0", (1, 4 * cells, c // 2))
+    cells_1 = g.input("cells_1", (1, cells, c))
+    coords = g.input("point_coords", ("objects", "points", 2), exact=True)
+    labels = g.input("point_labels", ("objects", "points"), exact=True)
+
+    tokens = g.concat(
+        (_own_tokens(labels.slice(0, 1, 1)), point_tokens(coords, labels, preset.image_size)), axis=1
+    )
+    ready, place = ImageSide(keyed, keys, values), fourier_map(g, GAUSSIAN, side)
+    tokens, image = transformer(preset, tokens, image, place, _surplus(labels, form), ready)
+    score, iou, of_masks = _split_tokens(tokens)
+    fine = upscaled_cells(image, cells_0, cells_1, c)
+    masks = _hypernetworks(of_masks, c) @ fine.transpose(0, 2, 1)
+    _answer(preset, form, whole(masks, side), score, iou, of_masks)
+    return g
+
+
+def _answer(preset: Preset, form: Form, masks: Value, score: Value, iou: Value, of_masks: Value) -> None:
+    """masks (b, 4, M·M) and tokens → outputs."""
+    g, side = masks.graph, preset.mask_size * form.upscale
+    ious = mlp(iou, f"{DECODER}.iou_prediction_head", 3).sigmoid().reshape(-1, MASKS)
+    presence = mlp(score, f"{DECODER}.pred_obj_score_head", 3).reshape(-1, 1)
+    masks = masks.reshape(0, 0, preset.mask_size, preset.mask_size)
+    if form.masks < MASKS:
+        masks, ious, of_masks = (x.slice(MASKS - form.masks, MASKS, 1) for x in (masks, ious, of_masks))
+    if form.upscale > 1:
+        masks = g.op(
+            "Resize",
+            masks,
+            Value(g, ""),
+            Value(g, ""),
+            np.array([side, side], np.int64),
+            axes=[2, 3],
+            mode="linear",
+        )
+    g.output("masks", masks, ("objects", form.masks, side, side))
+    g.output("iou_predictions", ious, ("objects", form.masks))
+    g.output("object_score_logits", presence, ("objects", 1))
+    pointers = mlp(of_masks, "obj_ptr_proj", 3)
+    g.output("object_pointer", pointers, ("objects", form.masks, preset.dim))
+
+
+def _surplus(labels: Value, form: Form) -> Value | None:
+    """What to add to the scores of tokens where their number is fixed: points labelled −2 are none. (b, n)
+    with the tokens of the decoder itself first."""
+    if form.points is None:
+        return None
+    g, away = labels.graph, (labels * -1.0 - 1.0).relu() * AWAY
+    return g.concat((labels.slice(0, 1, 1) * np.zeros((1, OWN), np.float32), away), axis=1)
+
+
+def _own_tokens(each: Value) -> Value:
+    """each: a number for each object → (b, 7, c): presence, IoU, four masks, and the one padding point;
+    order beyond that is free, for attention has no sense of it."""
+    g = each.graph
     names = (f"{DECODER}.obj_score_token", f"{DECODER}.iou_token", f"{DECODER}.mask_tokens")
     own = g.concat(
         [g.param(f"{name}.weight") for name in (*names, "sam_prompt_encoder.not_a_point_embed")], axis=0
     )
-    return has_mask.reshape(-1, 1, 1) * 0.0 + own
+    return each.reshape(-1, 1, 1) * 0.0 + own
 
 
 def _split_tokens(tokens: Value) -> tuple[Value, Value, Value]:
@@ -74,84 +150,3 @@ def _hypernetworks(tokens: Value, c: int) -> Value:
         x = x @ g.weight(weight, f"{names[0]}.weight") + g.weight(bias, f"{names[0]}.bias")
         x = x.relu() if layer < 2 else x
     return x.reshape(0, MASKS, c // 8)
-
-
-def _transformer(preset: Preset, tokens: Value, image: Value, place: Value) -> tuple[Value, Value]:
-    """tokens (b, n, c), image (b, hw, c), place (hw, c) → both, updated."""
-    name, heads, asked = f"{DECODER}.transformer", preset.decoder_heads, tokens
-    for i in range(2):
-        layer = f"{name}.layers.{i}"
-        if i == 0:
-            tokens = _attention(tokens, tokens, f"{layer}.self_attn", heads)
-        else:
-            tokens = tokens + _attention(tokens + asked, tokens, f"{layer}.self_attn", heads)
-        tokens = layer_norm(tokens, f"{layer}.norm1")
-        keyed = image + place
-        seen = _from_image(tokens + asked, keyed, image, f"{layer}.cross_attn_token_to_image", heads)
-        tokens = layer_norm(tokens + seen, f"{layer}.norm2")
-        tokens = layer_norm(tokens + mlp(tokens, f"{layer}.mlp", 2), f"{layer}.norm3")
-        told = _to_image(keyed, tokens + asked, tokens, f"{layer}.cross_attn_image_to_token", heads)
-        image = layer_norm(image + told, f"{layer}.norm4")
-    final = _from_image(tokens + asked, image + place, image, f"{name}.final_attn_token_to_image", heads)
-    return layer_norm(tokens + final, f"{name}.norm_final_attn"), image
-
-
-def _heads(x: Value, heads: int) -> Value:
-    """(b, n, heads·d) → (b, heads, n, d)."""
-    return x.reshape(0, 0, heads, -1).transpose(0, 2, 1, 3)
-
-
-def _scaled(x: Value, name: str, heads: int) -> Value:
-    """A projection to queries, with the scale of the scores folded in."""
-    g = x.graph
-    scale = 1 / math.sqrt(g.state[f"{name}.bias"].shape[0] / heads)
-    return x @ (g.param(f"{name}.weight", transposed) * scale) + g.param(f"{name}.bias") * scale
-
-
-def _attention(keyed: Value, values: Value, name: str, heads: int) -> Value:
-    """Tokens (b, n, c) to themselves."""
-    q = _heads(_scaled(keyed, f"{name}.q_proj", heads), heads)
-    k = _heads(linear(keyed, f"{name}.k_proj"), heads)
-    v = _heads(linear(values, f"{name}.v_proj"), heads)
-    out = (q @ k.transpose(0, 1, 3, 2)).softmax() @ v
-    return linear(_merged(out), f"{name}.out_proj")
-
-
-def _merged(x: Value) -> Value:
-    """(b, heads, n, d) → (b, n, heads·d)."""
-    return x.transpose(0, 2, 1, 3).reshape(0, 0, -1)
-
-
-def _per_head(g: Graph, name: str, heads: int, out: bool = False) -> Value:
-    """The weight of a projection to heads (heads·d, c), or from them (c, heads·d), as (heads, d, c)."""
-
-    def split(weight: FloatArray) -> FloatArray:
-        weight = weight.T if out else weight
-        return weight.reshape(heads, -1, weight.shape[1])
-
-    return g.param(f"{name}.weight", split)
-
-
-def _from_image(tokens: Value, keyed: Value, image: Value, name: str, heads: int) -> Value:
-    """Tokens (b, n, c) attend to the image (b, hw, c). A bias of the keys adds the same to all scores of a
-    token and so nothing."""
-    g, c = tokens.graph, image.graph.state[f"{name}.out_proj.bias"].shape[0]
-    q = _heads(_scaled(tokens, f"{name}.q_proj", heads), heads)
-    q = (q @ _per_head(g, f"{name}.k_proj", heads)).reshape(0, -1, c)  # (b, heads·n, c)
-    attended = (q @ keyed.transpose(0, 2, 1)).softmax() @ image
-    v = attended.reshape(0, heads, -1, c) @ _per_head(g, f"{name}.v_proj", heads).transpose(0, 2, 1)
-    return linear(_merged(v) + g.param(f"{name}.v_proj.bias"), f"{name}.out_proj")
-
-
-def _to_image(keyed: Value, tokens: Value, values: Value, name: str, heads: int) -> Value:
-    """The image (b, hw, c) attends to tokens (b, n, c) → (b, hw, c)."""
-    g, c = tokens.graph, keyed.graph.state[f"{name}.out_proj.bias"].shape[0]
-    k = _heads(linear(tokens, f"{name}.k_proj"), heads)
-    inner = g.state[f"{name}.q_proj.bias"].shape[0]
-    scale = 1 / math.sqrt(inner / heads)
-    keys = (k @ (_per_head(g, f"{name}.q_proj", heads) * scale)).reshape(0, -1, c)
-    query_bias = g.state[f"{name}.q_proj.bias"].reshape(heads, -1, 1) * np.float32(scale)
-    scores = keyed @ keys.transpose(0, 2, 1) + (k @ query_bias).reshape(0, 1, -1)
-    weights = scores.reshape(0, 0, heads, -1).softmax().reshape(0, 0, -1)
-    v = _heads(linear(values, f"{name}.v_proj"), heads) @ _per_head(g, f"{name}.out_proj", heads, out=True)
-    return weights @ v.reshape(0, -1, c) + g.param(f"{name}.out_proj.bias")

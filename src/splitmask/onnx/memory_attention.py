@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from splitmask.onnx.builder import FloatArray, Graph, Storage, Value
+from splitmask.onnx.builder import PLAIN, FloatArray, Graph, Value
+from splitmask.onnx.form import Form
 from splitmask.onnx.layers import layer_norm, linear, transposed
 from splitmask.onnx.positions import TEMPERATURE, halves_first, rotary_table, rotate, sine_map
 from splitmask.presets import Preset
@@ -21,16 +22,16 @@ from splitmask.presets import Preset
 CHUNKS = 4
 
 
-def memory_attention(preset: Preset, state: Mapping[str, FloatArray], storage: Storage = "fp32") -> Graph:
-    g = Graph("memory_attention", state, storage)
+def memory_attention(preset: Preset, state: Mapping[str, FloatArray], form: Form = PLAIN) -> Graph:
+    g = Graph("memory_attention", state, form, form.sizes(preset))
     c, cm, side, cells = preset.dim, preset.memory_dim, preset.grid, preset.memory_grid
     embed = g.input("image_embed", ("images", c, side, side))
     maps = g.input("memory", ("objects", "memories", cm, cells, cells))
-    tpos = g.input("memory_tpos", ("objects", "memories", preset.num_memories))
-    memory_bias = g.input("memory_bias", ("objects", "memories"))
+    tpos = g.input("memory_tpos", ("objects", "memories", preset.num_memories), exact=True)
+    memory_bias = g.input("memory_bias", ("objects", "memories"), exact=True)
     pointers = g.input("pointers", ("objects", "pointers", c))
-    pointer_dt = g.input("pointer_dt", ("objects", "pointers"))
-    pointer_bias = g.input("pointer_bias", ("objects", "pointers"))
+    pointer_dt = g.input("pointer_dt", ("objects", "pointers"), exact=True)
+    pointer_bias = g.input("pointer_bias", ("objects", "pointers"), exact=True)
 
     memory = _MemoryTokens(preset, maps, tpos, memory_bias)
     pointer = _PointerTokens(preset, pointers, pointer_dt, pointer_bias)

@@ -8,20 +8,21 @@ from collections.abc import Mapping
 import numpy as np
 from onnx import TensorProto
 
-from splitmask.onnx.builder import FloatArray, Graph, Storage, Value
+from splitmask.onnx.builder import PLAIN, FloatArray, Graph, Value
+from splitmask.onnx.form import Form
 from splitmask.onnx.layers import channels_first, conv, gelu, layer_norm, layer_norm_2d, linear, transposed
 from splitmask.presets import Preset
 
 ENCODER = "memory_encoder"
 
 
-def memory_encoder(preset: Preset, state: Mapping[str, FloatArray], storage: Storage = "fp32") -> Graph:
-    g = Graph("memory_encoder", state, storage)
+def memory_encoder(preset: Preset, state: Mapping[str, FloatArray], form: Form = PLAIN) -> Graph:
+    g = Graph("memory_encoder", state, form, form.sizes(preset))
     c, cells = preset.dim, preset.memory_grid
     embed = g.input("image_embed", ("images", c, preset.grid, preset.grid))
     logits = g.input("mask_logits", ("objects", 1, "mask_height", "mask_width"))
-    binarize = g.input("binarize", ("objects",))
-    presence = g.input("object_score_logits", ("objects", 1))
+    binarize = g.input("binarize", ("objects",), exact=True)
+    presence = g.input("object_score_logits", ("objects", 1), exact=True)
 
     x = _features(embed) + _mask_features(preset, _mask(preset, logits, binarize))
     for i in range(2):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from splitmask.onnx.builder import Value
+from splitmask.onnx.builder import Graph, Value
 from splitmask.onnx.layers import conv, gelu, layer_norm_2d, transposed
 from splitmask.onnx.positions import fourier
 
@@ -34,7 +34,12 @@ def mask_tokens(mask: Value, has_mask: Value) -> Value:
         mask = gelu(layer_norm_2d(mask, f"{name}.{i + 1}"))
     weight = g.param(f"{name}.6.weight", lambda w: transposed(w[:, :, 0, 0]))
     channels = g.state[f"{name}.6.weight"].shape[1]
-    none = g.param(f"{PROMPTS}.no_mask_embed.weight")
+    none = no_mask(g)
     cells = mask.reshape(0, channels, -1).transpose(0, 2, 1)
     given = cells @ weight + (g.param(f"{name}.6.bias") - none)
     return given * has_mask.reshape(-1, 1, 1) + none
+
+
+def no_mask(g: Graph) -> Value:
+    """What is added to the image's tokens if there is no mask, (1, c)."""
+    return g.param(f"{PROMPTS}.no_mask_embed.weight")

@@ -1,0 +1,67 @@
+"""A decoder from elsewhere in place of ours.
+
+`samexporter` exports decoders with our inputs that give three masks and their scores and nothing else: no
+object pointer, no presence. They answer clicks on images; nothing can be tracked with them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+
+from splitmask.engine.graphs import MASKS_ONLY, OPTIONAL, TENSORS, GraphInfo, GraphSet, TensorInfo
+from splitmask.errors import ModelError
+from splitmask.files import write_bytes
+from splitmask.presets import Preset
+
+NAME = "mask_decoder"
+
+
+def with_decoder(made: GraphSet, folder: Path, decoder: Path) -> GraphSet:
+    """Puts a copy of `decoder` into a folder of graphs and says so in its graphs.json.
+
+    Raises ModelError for a file that is no such decoder or one of a model of other sizes, OutputError.
+    """
+    try:
+        data = decoder.read_bytes()
+        graph = onnx.load_model_from_string(data).graph
+    except OSError as error:
+        raise ModelError(f"cannot read {decoder}: {error.strerror}") from error
+    except Exception as error:  # protobuf has its own in every version
+        raise ModelError(f"{decoder} is no ONNX file, or one that keeps its weights elsewhere") from error
+    inputs, outputs = _tensors(graph.input), _tensors(graph.output)
+    _check(decoder, made.preset, inputs, outputs)
+    masks = outputs[0].shape[1]
+    if masks not in (3, 4):
+        raise ModelError(f"{decoder} gives {masks} masks: export it with 3, or 4")
+    file = f"{NAME}.onnx"
+    write_bytes(folder / file, data)
+    info = GraphInfo(file, len(data), hashlib.sha256(data).hexdigest(), inputs, outputs)
+    graphs = {name: each for name, each in made.graphs.items() if name not in OPTIONAL}
+    changed = replace(made, graphs=graphs | {NAME: info}, masks=int(masks), mask_size=None, points=None)
+    changed.write(folder)
+    return changed
+
+
+def _tensors(values: object) -> tuple[TensorInfo, ...]:
+    infos = []
+    for value in values:  # type: ignore[attr-defined]
+        dims = value.type.tensor_type.shape.dim
+        shape = tuple(dim.dim_value or dim.dim_param or f"d{i}" for i, dim in enumerate(dims))
+        infos.append(TensorInfo(value.name, shape))
+    return tuple(infos)
+
+
+def _check(
+    path: Path, preset: Preset, inputs: tuple[TensorInfo, ...], outputs: tuple[TensorInfo, ...]
+) -> None:
+    wanted = TENSORS[NAME][0]
+    if tuple(info.name for info in inputs) != wanted:
+        raise ModelError(f"{path} is no mask decoder: its inputs should be {', '.join(wanted)}")
+    if tuple(info.name for info in outputs)[:2] != MASKS_ONLY:
+        raise ModelError(f"{path} is no mask decoder: its outputs should begin with {', '.join(MASKS_ONLY)}")
+    if inputs[0].shape[1:] != (preset.dim, preset.grid, preset.grid):
+        raise ModelError(f"{path} takes features of {inputs[0].shape}, which {preset.name} does not give")
