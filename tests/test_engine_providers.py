@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -213,7 +214,10 @@ def test_the_command_line_says_it_in_a_line(
     assert f"provider '{words[1]}'" in error
 
 
-def test_every_row_says_what_it_needs() -> None:
+def test_every_row_says_what_it_needs_and_is_in_the_documents() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "providers.md").read_text("utf-8")
+    assert re.findall(r"^\| `([a-z0-9-]+)` \|", page, re.MULTILINE) == list(PROVIDERS)
+    assert {name for order in ORDER.values() for name in order} <= set(PROVIDERS)
     for row in PROVIDERS.values():
         assert row.execution in onnxruntime.get_all_providers()
         assert row.package

@@ -89,6 +89,9 @@ _TABLE = (
         binds="cuda",
     ),
     Provider(
+        "directml", "DmlExecutionProvider", "DirectML", "onnxruntime-directml", binds="dml", is_serial=True
+    ),
+    Provider(
         "coreml",
         "CoreMLExecutionProvider",
         "CoreML",
@@ -99,9 +102,6 @@ _TABLE = (
     _openvino("openvino-gpu", "OpenVINO GPU", "GPU", precision="ACCURACY"),
     # several times as fast where the processor multiplies bfloat16 (AMX), and off by a hundredth
     _openvino("openvino-bf16", "OpenVINO bf16", "CPU", load_config=_BF16),
-    Provider(
-        "directml", "DmlExecutionProvider", "DirectML", "onnxruntime-directml", binds="dml", is_serial=True
-    ),
     Provider("cpu", "CPUExecutionProvider", "CPU", "onnxruntime", then=()),
 )
 PROVIDERS = {row.name: row for row in _TABLE}
