@@ -61,7 +61,10 @@ uniform vec3 accent;
 out vec4 result;
 
 vec3 look(vec2 p) {
-  if (placement.z > 6.0 * ratio) return texelFetch(picture, ivec2(clamp(p, vec2(0.0), frame - 1.0)), 0).rgb;
+  if (placement.z > 6.0 * ratio) {
+    vec2 size = vec2(textureSize(picture, 0));
+    return texelFetch(picture, ivec2(clamp(p * size / frame, vec2(0.0), size - 1.0)), 0).rgb;
+  }
   vec2 quarter = vec2(0.25 / placement.z);
   vec3 sum = texture(picture, (p + quarter) / frame).rgb + texture(picture, (p - quarter) / frame).rgb;
   quarter.y = -quarter.y;

@@ -50,7 +50,8 @@ struct Look {
 
 fn seen(p: vec2f) -> vec3f {
   if (look.placement.z > 6.0 * look.ratio) {
-    return textureLoad(picture, vec2i(clamp(p, vec2f(0.0), look.frame - 1.0)), 0).rgb;
+    let size = vec2f(textureDimensions(picture));
+    return textureLoad(picture, vec2i(clamp(p * size / look.frame, vec2f(0.0), size - 1.0)), 0).rgb;
   }
   let q = vec2f(0.25 / look.placement.z);
   let r = vec2f(q.x, -q.y);

@@ -14,7 +14,7 @@ export type Preview = (file: File) => Promise<File>;
 let preview: Preview | null = null;
 
 /** How a bundle's picture is found (api/bundles); kept apart so that this room does not import that one. */
-export function usePreview(found: Preview): void {
+export function setPreview(found: Preview): void {
   preview = found;
 }
 

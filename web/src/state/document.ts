@@ -128,3 +128,10 @@ export function promptedFrames(clip: ClipDoc, object: number): readonly number[]
     .map((key) => key.frame)
     .sort((a, b) => a - b);
 }
+
+/** In and out, half-open; the whole clip is no range. */
+export function setRange(clip: ClipDoc, [from, until]: readonly [number, number], frames: number): ClipDoc {
+  const start = Math.max(0, Math.min(from, frames - 1));
+  const end = Math.max(start + 1, Math.min(until, frames));
+  return { ...clip, range: start === 0 && end === frames ? null : [start, end] };
+}

@@ -16,7 +16,7 @@ export type DialogName =
   | "about";
 export type DockTab = "segment" | "media";
 export type Theme = "system" | "dark" | "light";
-export type Saving = "saved" | "saving" | "memory" | "readonly";
+export type Saving = "saved" | "saving" | "memory";
 
 export interface Way {
   readonly label: string;

@@ -1,6 +1,5 @@
 /** The browser's database, as far as projects need it: a few promises over IndexedDB. */
 
-import type { FrameMasks } from "@/core/types";
 import type { StudioDoc } from "@/state/document";
 import type { ClipId } from "@/worker/contract";
 
@@ -13,16 +12,6 @@ export interface ProjectRecord {
   readonly frame: number;
 }
 
-/** Masks of one frame, as they came: rebuilding them would take the model. */
-export interface MaskRecord {
-  readonly key: string; // project/clip/frame
-  readonly project: string;
-  readonly clip: ClipId;
-  readonly masks: FrameMasks;
-}
-
-type Store = "projects" | "masks";
-
 let opened: Promise<IDBDatabase> | null = null;
 
 function database(): Promise<IDBDatabase> {
@@ -30,7 +19,6 @@ function database(): Promise<IDBDatabase> {
     const request = indexedDB.open("splitmask", 1);
     request.onupgradeneeded = () => {
       request.result.createObjectStore("projects", { keyPath: "id" });
-      request.result.createObjectStore("masks", { keyPath: "key" }).createIndex("project", "project");
     };
     request.onsuccess = () => done(request.result);
     request.onerror = () => fail(request.error);
@@ -45,43 +33,24 @@ function settled<T>(request: IDBRequest<T>): Promise<T> {
   });
 }
 
-async function store(name: Store, mode: IDBTransactionMode): Promise<IDBObjectStore> {
-  return (await database()).transaction(name, mode).objectStore(name);
+async function store(mode: IDBTransactionMode): Promise<IDBObjectStore> {
+  return (await database()).transaction("projects", mode).objectStore("projects");
 }
 
 export async function putProject(record: ProjectRecord): Promise<void> {
-  await settled((await store("projects", "readwrite")).put(record));
+  await settled((await store("readwrite")).put(record));
 }
 
 export async function getProject(id: string): Promise<ProjectRecord | null> {
-  return (await settled((await store("projects", "readonly")).get(id))) ?? null;
+  return (await settled((await store("readonly")).get(id))) ?? null;
 }
 
 /** The latest first. */
 export async function listProjects(): Promise<ProjectRecord[]> {
-  const all: ProjectRecord[] = await settled((await store("projects", "readonly")).getAll());
+  const all: ProjectRecord[] = await settled((await store("readonly")).getAll());
   return all.sort((a, b) => b.updated - a.updated);
 }
 
 export async function deleteProject(id: string): Promise<void> {
-  await settled((await store("projects", "readwrite")).delete(id));
-  const masks = await store("masks", "readwrite");
-  const keys = await settled(masks.index("project").getAllKeys(id));
-  await Promise.all(keys.map((key) => settled(masks.delete(key))));
-}
-
-export async function putMasks(
-  project: string,
-  frames: readonly (readonly [ClipId, FrameMasks])[],
-): Promise<void> {
-  const masks = await store("masks", "readwrite");
-  const puts = frames.map(([clip, each]) => {
-    const record: MaskRecord = { key: `${project}/${clip}/${each.frame}`, project, clip, masks: each };
-    return settled(masks.put(record));
-  });
-  await Promise.all(puts);
-}
-
-export async function getMasks(project: string): Promise<MaskRecord[]> {
-  return settled((await store("masks", "readonly")).index("project").getAll(project));
+  await settled((await store("readwrite")).delete(id));
 }

@@ -7,7 +7,7 @@ export interface Hold {
 }
 
 /** null: another tab has the project. */
-export function hold(project: string, onAskedFor: () => void): Promise<Hold | null> {
+export function hold(project: string, onAskedFor: () => Promise<void>): Promise<Hold | null> {
   if (navigator.locks === undefined) return Promise.resolve({ release: () => undefined });
   return new Promise((answer) => {
     void navigator.locks.request(`splitmask.project.${project}`, { ifAvailable: true }, (lock) => {
@@ -20,8 +20,7 @@ export function hold(project: string, onAskedFor: () => void): Promise<Hold | nu
         };
         channel.onmessage = (event) => {
           if (event.data !== project) return;
-          onAskedFor();
-          release();
+          void onAskedFor().finally(release);
         };
         answer({ release });
       });
@@ -30,7 +29,7 @@ export function hold(project: string, onAskedFor: () => void): Promise<Hold | nu
 }
 
 /** Asks the other tab to let go, and waits a moment for it. */
-export async function takeOver(project: string, onAskedFor: () => void): Promise<Hold | null> {
+export async function takeOver(project: string, onAskedFor: () => Promise<void>): Promise<Hold | null> {
   const channel = new BroadcastChannel(CHANNEL);
   channel.postMessage(project);
   channel.close();

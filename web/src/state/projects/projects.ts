@@ -1,22 +1,22 @@
 /** Projects: begun, opened again, taken to another machine. */
 
 import { toFault } from "@/core/errors";
-import type { FrameMasks } from "@/core/types";
 import { attach, detach, openFile, selectClip } from "@/state/clips";
-import { type ClipDoc, EMPTY_DOC, type StudioDoc, withClip } from "@/state/document";
+import { type ClipDoc, EMPTY_DOC, promptKey, withClip } from "@/state/document";
 import { notify, report } from "@/state/notices";
 import { type ArchivedClip, type Packed, pack, unpack } from "@/state/projects/archive";
-import { getMasks, getProject, type ProjectRecord, putMasks } from "@/state/projects/database";
+import { getProject, type ProjectRecord } from "@/state/projects/database";
 import { keepFile, keptFile } from "@/state/projects/files";
 import { type Hold, hold, takeOver } from "@/state/projects/lock";
-import { framesOf, promptsOf, resultOf } from "@/state/projects/result";
+import { promptsOf } from "@/state/projects/result";
 import { labelsOf } from "@/state/prompting";
 import { type Studio, say } from "@/state/studio";
-import { markTold, refreshStrips } from "@/state/sync";
+import { markTold, refreshStrips, syncAll } from "@/state/sync";
 import type { ClipId } from "@/worker/contract";
 
 const LAST = "splitmask.project";
 let held: Hold | null = null;
+const waiting = new Map<ClipId, string>(); // results of clips whose file was not in the archive
 
 /** Files into the open project, or into a new one where there is none. */
 export async function addFiles(studio: Studio, files: readonly File[]): Promise<void> {
@@ -27,7 +27,7 @@ export async function addFiles(studio: Studio, files: readonly File[]): Promise<
 }
 
 async function addFile(studio: Studio, file: File): Promise<void> {
-  if (await findAgain(studio, file)) return;
+  if (await findAgain(studio, file).catch((error) => report(studio, error))) return;
   if (studio.live.getState().projectId === null) await begin(studio, crypto.randomUUID());
   const info = await openFile(studio, file, crypto.randomUUID());
   if (info !== null) await keep(studio, info.id, file);
@@ -51,16 +51,21 @@ async function keep(studio: Studio, clip: ClipId, file: File): Promise<void> {
 
 async function begin(studio: Studio, id: string): Promise<void> {
   held?.release();
-  held = await hold(id, () => lose(studio));
+  held = await hold(id, () => lose(studio, id));
   sessionStorage.setItem(LAST, id);
   studio.live.setState({ projectId: id, saving: "saved" });
 }
 
-function lose(studio: Studio): void {
-  held = null;
-  studio.live.setState({ saving: "readonly" });
-  const title = "Opened in another tab";
-  notify(studio, { level: "warning", title, text: "That tab saves now; here the project is for viewing." });
+/** Another tab asked for the project: this one lets go of its clips. */
+async function lose(studio: Studio, id: string): Promise<void> {
+  const { name } = studio.history.doc();
+  await newProject(studio);
+  notify(studio, {
+    level: "warning",
+    title: "Opened in another tab",
+    text: `${name} goes on there.`,
+    way: { label: "Take it back", go: () => void openProject(studio, id) },
+  });
 }
 
 export async function newProject(studio: Studio): Promise<void> {
@@ -82,49 +87,49 @@ export async function resume(studio: Studio): Promise<boolean> {
   });
 }
 
+/** false: there is no such project, or another tab has it and the person was asked. */
 export async function openProject(studio: Studio, id: string): Promise<boolean> {
   const record = await getProject(id);
   if (record === null) return false;
   await newProject(studio);
-  const mine = await hold(id, () => lose(studio));
-  held = mine;
-  sessionStorage.setItem(LAST, id);
-  studio.history.reset(record.doc);
-  studio.live.setState({
-    projectId: id,
-    saving: mine === null ? "readonly" : "saved",
-    missing: record.doc.order,
-  });
-  if (mine === null) offerTakeOver(studio, id);
-  await restoreClips(studio, record);
-  return true;
+  const mine = await hold(id, () => lose(studio, id));
+  if (mine === null) offerTakeOver(studio, record);
+  else await openHeld(studio, record, mine);
+  return mine !== null;
 }
 
-function offerTakeOver(studio: Studio, id: string): void {
+async function openHeld(studio: Studio, record: ProjectRecord, mine: Hold): Promise<void> {
+  held = mine;
+  sessionStorage.setItem(LAST, record.id);
+  studio.history.reset(record.doc);
+  studio.live.setState({ projectId: record.id, saving: "saved", missing: record.doc.order });
+  await restoreClips(studio, record);
+}
+
+function offerTakeOver(studio: Studio, record: ProjectRecord): void {
   notify(studio, {
     level: "warning",
     title: "Open in another tab",
-    text: "That tab saves the project. Here it is for viewing: changes are not kept.",
-    way: { label: "Edit here instead", go: () => void takeHere(studio, id) },
+    text: `${record.doc.name} can be changed in one tab at a time.`,
+    way: { label: "Open it here instead", go: () => void takeHere(studio, record) },
   });
 }
 
-async function takeHere(studio: Studio, id: string): Promise<void> {
-  held = await takeOver(id, () => lose(studio));
-  if (held === null) return offerTakeOver(studio, id);
-  await openProject(studio, id);
+async function takeHere(studio: Studio, record: ProjectRecord): Promise<void> {
+  const mine = await takeOver(record.id, () => lose(studio, record.id));
+  const latest = await getProject(record.id);
+  if (mine === null || latest === null) offerTakeOver(studio, record);
+  else await openHeld(studio, latest, mine);
 }
 
 async function restoreClips(studio: Studio, record: ProjectRecord): Promise<void> {
-  const masks = await getMasks(record.id);
   for (const id of record.doc.order) {
     const clip = record.doc.clips[id];
     const file = await keptFile(record.id, id);
     if (clip === undefined || file === null) continue;
     studio.live.setState({ opening: clip.name });
     try {
-      const own = masks.filter((each) => each.clip === id).map((each) => each.masks);
-      await restoreClip(studio, clip, file, own);
+      await restoreClip(studio, clip, file);
     } catch (error) {
       report(studio, error);
     }
@@ -140,14 +145,18 @@ async function restoreClips(studio: Studio, record: ProjectRecord): Promise<void
   say(studio, `${record.doc.name} is open`);
 }
 
-/** The result goes in before the page says that the clip is there, so that no prompt is decoded again. */
-async function restoreClip(studio: Studio, clip: ClipDoc, file: File, frames: FrameMasks[]): Promise<void> {
-  markTold(studio, clip);
+/** The worker finds the clip's masks again by its id; what it has not heard of is told. */
+async function restoreClip(studio: Studio, clip: ClipDoc, file: File): Promise<void> {
+  markTold(studio, clip); // so that nothing is decoded again before it has answered
   const info = await attach(studio, file, clip.id);
-  if (clip.objects.length === 0) return;
-  const model = { name: studio.live.getState().modelId, weightsSha256: "" };
-  await studio.worker.importResult(clip.id, resultOf(clip, info, frames, model));
-  refreshStrips(studio, clip.id);
+  const strips = await studio.worker.strips(clip.id);
+  const known = new Set(
+    strips.flatMap((each) => each.prompted.map((frame) => promptKey(each.object, frame))),
+  );
+  const prompts = Object.entries(clip.prompts).filter(([key]) => known.has(key));
+  markTold(studio, { ...clip, prompts: Object.fromEntries(prompts) });
+  studio.live.setState({ strips: { ...studio.live.getState().strips, [info.id]: strips } });
+  syncAll(studio);
 }
 
 function askForMissing(studio: Studio): void {
@@ -196,13 +205,8 @@ async function importClip(studio: Studio, { clip, result, media }: ArchivedClip)
   const doc: ClipDoc = { id, name, kind, sha256, objects, nextObject, prompts, display, range };
   markTold(studio, doc);
   studio.history.amend((now) => withClip(now, doc));
-  const { projectId } = studio.live.getState();
-  if (projectId !== null)
-    await putMasks(
-      projectId,
-      framesOf(result).map((each) => [id, each] as const),
-    );
   if (media === null) {
+    waiting.set(id, result);
     studio.live.setState({ missing: [...studio.live.getState().missing, id] });
     return;
   }
@@ -212,21 +216,23 @@ async function importClip(studio: Studio, { clip, result, media }: ArchivedClip)
   refreshStrips(studio, id);
 }
 
-/** A file that was asked for again: told by its hash, or by its name. */
-export async function findAgain(studio: Studio, file: File): Promise<boolean> {
-  const { missing, projectId } = studio.live.getState();
-  const doc: StudioDoc = studio.history.doc();
-  const id = missing.find((each) => doc.clips[each]?.name === file.name);
+/** A file that was asked for again, told by its name. */
+async function findAgain(studio: Studio, file: File): Promise<boolean> {
+  const doc = studio.history.doc();
+  const id = studio.live.getState().missing.find((each) => doc.clips[each]?.name === file.name);
   const clip = id === undefined ? undefined : doc.clips[id];
   if (id === undefined || clip === undefined) return false;
-  const masks = projectId === null ? [] : await getMasks(projectId);
-  const own = masks.filter((each) => each.clip === id).map((each) => each.masks);
-  const info = await attach(studio, file, id);
-  if (info.sha256 !== clip.sha256 && clip.kind !== "bundle") {
+  await restoreClip(studio, clip, file);
+  const result = waiting.get(id);
+  if (result !== undefined) await studio.worker.importResult(id, result);
+  waiting.delete(id);
+  if (studio.live.getState().infos[id]?.sha256 !== clip.sha256) {
     const title = "Another file of that name";
-    notify(studio, { level: "warning", title, text: `${file.name} is not the file that the masks are of.` });
-  } else if (clip.objects.length > 0) {
-    await studio.worker.importResult(id, resultOf(clip, info, own, { name: clip.name, weightsSha256: "" }));
+    notify(studio, {
+      level: "warning",
+      title,
+      text: `The masks were made on another ${file.name}: look at them.`,
+    });
   }
   await keep(studio, id, file);
   selectClip(studio, id);

@@ -1,10 +1,8 @@
-/** Saves continuously: the document a moment after each change, masks as they come. */
+/** Saves continuously: the document a moment after each change. The worker keeps the masks itself. */
 
-import type { FrameMasks } from "@/core/types";
 import { report } from "@/state/notices";
-import { putMasks, putProject } from "@/state/projects/database";
+import { putProject } from "@/state/projects/database";
 import type { Studio } from "@/state/studio";
-import type { ClipId } from "@/worker/contract";
 
 const QUIET = 400; // milliseconds after the last change
 
@@ -12,20 +10,17 @@ const QUIET = 400; // milliseconds after the last change
 export type Snapshot = () => Promise<Blob | null>;
 
 export interface Saver {
-  /** Masks that came from the worker. */
-  add(clip: ClipId, masks: FrameMasks): void;
   flush(): Promise<void>;
   stop(): void;
 }
 
 export function startSaving(studio: Studio, snapshot: Snapshot): Saver {
-  const fresh = new Map<string, readonly [ClipId, FrameMasks]>();
   let timer: ReturnType<typeof setTimeout> | null = null;
   let saving: Promise<void> = Promise.resolve();
 
   function soon(): void {
     const { projectId, saving: state } = studio.live.getState();
-    if (projectId === null || state === "readonly") return;
+    if (projectId === null) return;
     if (state === "saved") studio.live.setState({ saving: "saving" });
     if (timer !== null) clearTimeout(timer);
     timer = setTimeout(() => void flush(), QUIET);
@@ -39,15 +34,12 @@ export function startSaving(studio: Studio, snapshot: Snapshot): Saver {
   }
 
   async function write(): Promise<void> {
-    const { projectId, saving: state, clip, frame } = studio.live.getState();
-    if (projectId === null || state === "readonly") return;
-    const frames = [...fresh.values()];
-    fresh.clear();
+    const { projectId, clip, frame } = studio.live.getState();
+    if (projectId === null) return;
     try {
       const doc = studio.history.doc();
       const picture = await snapshot().catch(() => null);
       await putProject({ id: projectId, updated: Date.now(), doc, picture, selected: clip, frame });
-      if (frames.length > 0) await putMasks(projectId, frames);
       if (timer === null && studio.live.getState().saving === "saving")
         studio.live.setState({ saving: "saved" });
     } catch (error) {
@@ -63,10 +55,6 @@ export function startSaving(studio: Studio, snapshot: Snapshot): Saver {
   const leaving = () => void flush();
   document.addEventListener("visibilitychange", leaving);
   return {
-    add(clip, masks) {
-      fresh.set(`${clip}/${masks.frame}`, [clip, masks]);
-      soon();
-    },
     flush,
     stop() {
       for (const stop of stops) stop();

@@ -1,0 +1,66 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import "@/styles/studio.css";
+import { previewOf } from "@/api/bundles";
+import { registerOffline } from "@/offline/register";
+import { setPreview, watchIsolation } from "@/state/clips";
+import { onModel, startModels } from "@/state/models";
+import { notify, report } from "@/state/notices";
+import { resume } from "@/state/projects/projects";
+import { startSaving } from "@/state/projects/saving";
+import { createStudio, type Studio } from "@/state/studio";
+import { keepInStep } from "@/state/sync";
+import { followSystem, storedTheme } from "@/state/theme";
+import { onRunEvent } from "@/state/tracking";
+import { App } from "@/ui/App";
+import type { StagePainter } from "@/ui/stage/painter";
+import { connectSegmenter } from "@/worker/client";
+import type { WorkerEvent } from "@/worker/contract";
+
+let studio: Studio | null = null;
+let painter: StagePainter | null = null;
+
+function hear(event: WorkerEvent): void {
+  if (studio === null) return;
+  if (event.type === "model") onModel(studio, event.state);
+  else if (event.type === "run") onRunEvent(studio, event);
+  else notify(studio, { level: event.level, title: "Note", text: event.text });
+}
+
+async function start(root: HTMLElement): Promise<void> {
+  const made = createStudio(await connectSegmenter(hear), { theme: storedTheme() });
+  studio = made;
+  setPreview(previewOf);
+  followSystem(made);
+  keepInStep(made);
+  startSaving(made, () => painter?.snapshot() ?? Promise.resolve(null));
+  createRoot(root).render(
+    <StrictMode>
+      <App studio={made} onPainter={setPainter} />
+    </StrictMode>,
+  );
+  watchIsolation(made);
+  watchNetwork(made);
+  window.addEventListener("unhandledrejection", (event) => report(made, event.reason));
+  void startModels(made);
+  await resume(made);
+}
+
+function setPainter(next: StagePainter | null): void {
+  painter = next;
+}
+
+function watchNetwork(made: Studio): void {
+  window.addEventListener("offline", () => {
+    const text = "Everything that is open goes on working; downloads and remote encoding wait.";
+    notify(made, { level: "info", title: "Offline", text });
+  });
+}
+
+const root = document.getElementById("root");
+if (root !== null) {
+  void registerOffline();
+  void start(root).catch((error) => {
+    root.textContent = `splitmask studio could not start: ${error instanceof Error ? error.message : error}`;
+  });
+}
