@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -142,20 +140,15 @@ def test_hub_folders(tiny: Path) -> None:
     )
 
 
-def test_a_repository_is_fetched_by_the_hub_s_own_client(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = {}
-
-    def hf_hub_download(repo_id: str, filename: str) -> str:
-        asked.update(repo_id=repo_id, filename=filename)
-        return str(tiny / filename)
-
-    client = types.ModuleType("huggingface_hub")
-    client.hf_hub_download = hf_hub_download  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "huggingface_hub", client)
+def test_a_repository_in_the_hub_s_cache(tiny: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    repository = tmp_path / "models--facebook--sam2.1-hiera-tiny"
+    snapshot = repository / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (snapshot / "sam2.1_hiera_tiny.pt").hardlink_to(tiny / "sam2.1_hiera_tiny.pt")
     assert build_sam2_hf("facebook/sam2.1-hiera-tiny").preset.name == "sam2.1-tiny"
-    assert asked == {"repo_id": "facebook/sam2.1-hiera-tiny", "filename": "sam2.1_hiera_tiny.pt"}
-    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(ModelError, match=r"pip install huggingface_hub.*sam2_hiera_large\.pt"):
+    with pytest.raises(ModelError, match="HF_HUB_OFFLINE"):
         build_sam2_hf("facebook/sam2-hiera-large")
     with pytest.raises(ModelError, match=r"choose one of facebook/sam2\.1-hiera-tiny"):
         build_sam2_hf("facebook/sam3")

@@ -14,20 +14,28 @@ from splitmask.compat.sam2.overrides import apply_overrides, preset_of
 from splitmask.compat.sam2.sam2_video_predictor import SAM2VideoPredictor
 from splitmask.engine.torch import choose_device
 from splitmask.errors import ModelError
+from splitmask.hub import resolve
 from splitmask.model.weights import load_state
 from splitmask.presets import PRESETS
 
 Model = TypeVar("Model", bound=SAM2Base)
 
-# what `apply_postprocessing` switches on
+Checkpoint = str | Path | None
+Device = str | torch.device
+
 _STABILITY = ["++model.sam_mask_decoder_extra_args.dynamic_multimask_via_stability=true"]
 _VIDEO = ["++model.binarize_mask_from_pts_for_mem_enc=true", "++model.fill_hole_area=8"]
+# what `apply_postprocessing` switches on; it comes after the overrides of the caller, as officially
+_POSTPROCESSING: dict[type[SAM2Base], list[str]] = {
+    SAM2Base: _STABILITY,
+    SAM2VideoPredictor: [*_STABILITY, *_VIDEO],
+}
 
 
 def build_sam2(
     config_file: str,
-    ckpt_path: str | Path | None = None,
-    device: str | torch.device = "cuda",
+    ckpt_path: Checkpoint = None,
+    device: Device = "cuda",
     mode: str = "eval",
     hydra_overrides_extra: Sequence[str] = (),
     apply_postprocessing: bool = True,
@@ -40,14 +48,14 @@ def build_sam2(
     arguments are accepted and ignored, as officially. Where there is no CUDA, the device that there
     is takes its place. Raises ModelError.
     """
-    after = _STABILITY if apply_postprocessing else []
-    return _build(SAM2Base, config_file, ckpt_path, device, mode, [*hydra_overrides_extra, *after])
+    how = mode, hydra_overrides_extra, apply_postprocessing
+    return _build(SAM2Base, config_file, ckpt_path, device, *how)
 
 
 def build_sam2_video_predictor(
     config_file: str,
-    ckpt_path: str | Path | None = None,
-    device: str | torch.device = "cuda",
+    ckpt_path: Checkpoint = None,
+    device: Device = "cuda",
     mode: str = "eval",
     hydra_overrides_extra: Sequence[str] = (),
     apply_postprocessing: bool = True,
@@ -55,9 +63,8 @@ def build_sam2_video_predictor(
     **kwargs: Any,
 ) -> SAM2VideoPredictor:
     """A predictor for videos; arguments as in `build_sam2`. vos_optimized: compiles the image encoder."""
-    after = [*_STABILITY, *_VIDEO] if apply_postprocessing else []
-    overrides = [*hydra_overrides_extra, *after]
-    predictor = _build(SAM2VideoPredictor, config_file, ckpt_path, device, mode, overrides)
+    how = mode, hydra_overrides_extra, apply_postprocessing
+    predictor = _build(SAM2VideoPredictor, config_file, ckpt_path, device, *how)
     if vos_optimized:
         predictor.image_encoder.compile()
     return predictor
@@ -66,12 +73,14 @@ def build_sam2_video_predictor(
 def _build(
     kind: type[Model],
     config_file: str,
-    ckpt_path: str | Path | None,
-    device: str | torch.device,
+    ckpt_path: Checkpoint,
+    device: Device,
     mode: str,
     overrides: Sequence[str],
+    apply_postprocessing: bool,
 ) -> Model:
-    preset, flags = apply_overrides(preset_of(config_file), Flags(), overrides)
+    after = _POSTPROCESSING[kind] if apply_postprocessing else []
+    preset, flags = apply_overrides(preset_of(config_file), Flags(), [*overrides, *after])
     model = kind(preset, flags)
     if ckpt_path is not None:
         model.load_state_dict(load_state(ckpt_path, preset)[1], assign=True)
@@ -79,7 +88,7 @@ def _build(
     return model.eval() if mode == "eval" else model
 
 
-def _device(device: str | torch.device) -> torch.device:
+def _device(device: Device) -> torch.device:
     if str(device).startswith("cuda") and not torch.cuda.is_available():
         chosen = choose_device()
         logging.getLogger(__name__).info("there is no CUDA here: using %s", chosen)
@@ -88,7 +97,8 @@ def _device(device: str | torch.device) -> torch.device:
 
 
 def _hub_file(model_id: str) -> tuple[str, Path]:
-    """A repository of the hub, or a folder with its files → the preset's name and the checkpoint."""
+    """A repository of the hub, or a folder with its files → the preset's name and the checkpoint, which
+    is fetched into the hub's cache unless it is there."""
     for preset in PRESETS.values():
         if preset.hub and str(model_id).endswith(preset.hub.partition("/")[2]):
             break
@@ -96,16 +106,7 @@ def _hub_file(model_id: str) -> tuple[str, Path]:
         known = ", ".join(preset.hub for preset in PRESETS.values() if preset.hub)
         raise ModelError(f"unknown repository {model_id!r}: choose one of {known}")
     folder = Path(model_id)
-    if folder.is_dir():
-        return preset.name, folder
-    try:
-        from huggingface_hub import hf_hub_download
-    except ImportError:
-        raise ModelError(
-            f"cannot fetch {model_id}: `pip install huggingface_hub`, "
-            f"or give a folder with {preset.checkpoint}"
-        ) from None
-    return preset.name, Path(hf_hub_download(repo_id=model_id, filename=preset.checkpoint))
+    return preset.name, folder if folder.is_dir() else resolve(preset.hub, pull=True)
 
 
 def build_sam2_hf(model_id: str, **kwargs: Any) -> SAM2Base:

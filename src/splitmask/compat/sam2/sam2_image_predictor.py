@@ -70,6 +70,7 @@ class SAM2ImagePredictor:
         elif isinstance(image, np.ndarray):
             size = image.shape[0], image.shape[1]
         else:
+            # the class that the official predictor raises
             raise NotImplementedError("Image format not supported: give an (H, W, 3) array or a PIL image")
         self._features = self.model.engine.encode_batch(self._transforms(image)[None])
         self._orig_hw = [size]
