@@ -2,9 +2,12 @@ import { defineConfig, devices } from "@playwright/test";
 
 const PORT = Number(process.env.PORT ?? 5311);
 
-// `npm run e2e` builds the page with the tests' harness into dist-e2e and drives it in Chromium.
+const SITE = `dist-e2e/${PORT}`; // runs on different ports do not meet
+
+// `npm run e2e` builds the page with the tests' harness and drives it in Chromium.
 export default defineConfig({
   testDir: "tests/e2e",
+  outputDir: `test-results/${PORT}`,
   workers: 1,
   fullyParallel: false,
   timeout: 60_000,
@@ -28,7 +31,7 @@ export default defineConfig({
   },
   projects: [{ name: "chromium", use: devices["Desktop Chrome"] }],
   webServer: {
-    command: `vite build --mode e2e --outDir dist-e2e && vite preview --outDir dist-e2e --port ${PORT} --strictPort`,
+    command: `vite build --mode ${process.env.E2E_MODE ?? "e2e"} --outDir ${SITE} && vite preview --outDir ${SITE} --port ${PORT} --strictPort`,
     url: `http://localhost:${PORT}/models/models.json`,
     timeout: 120_000,
     reuseExistingServer: !process.env.CI,

@@ -3,7 +3,7 @@
 import type * as Ort from "onnxruntime-web";
 import { SplitmaskError } from "@/core/errors";
 import type { ModelFiles } from "@/engine/files";
-import { GRAPH_NAMES, type GraphName, type GraphSet, TENSORS } from "@/engine/graphs";
+import { GRAPH_NAMES, type GraphName, type GraphSet, needed } from "@/engine/graphs";
 import type { Runtime } from "@/engine/runtime";
 import { Turns } from "@/engine/turns";
 
@@ -103,7 +103,7 @@ async function opened(runtime: Runtime, name: GraphName, bytes: Uint8Array): Pro
   }
   for (const side of ["inputs", "outputs"] as const) {
     const have = side === "inputs" ? session.inputNames : session.outputNames;
-    const missing = TENSORS[name][side].find((each) => !have.includes(each));
+    const missing = needed(name, side).find((each) => !have.includes(each));
     if (missing) {
       const what = `${name} lacks the ${side.slice(0, -1)} "${missing}": it is not one of splitmask's graphs`;
       throw new SplitmaskError("model.unfit", what);

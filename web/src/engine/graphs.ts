@@ -36,6 +36,9 @@ export const TENSORS = {
   },
 } as const;
 
+/** What a decoder from elsewhere has: it answers clicks, and nothing can be tracked with it. */
+const MASKS_ONLY: readonly string[] = ["masks", "iou_predictions"];
+
 export type GraphName = keyof typeof TENSORS;
 export const GRAPH_NAMES = Object.keys(TENSORS) as GraphName[];
 
@@ -51,6 +54,8 @@ const graph = z.object({
   sha256,
   inputs: z.array(tensor),
   outputs: z.array(tensor),
+  /** Weights apart from the graph, of models of more than 2 GB. */
+  data: z.undefined("is too large for a browser").optional(),
 });
 const schema = z.object({
   format: z.literal("splitmask.graphs"),
@@ -59,6 +64,10 @@ const schema = z.object({
   imageSize: z.int().positive().multipleOf(16),
   dim: z.int().positive(),
   weightsSha256: z.string(),
+  /** Of the decoder: 3 are tokens 1…3. */
+  masks: z.union([z.literal(3), z.literal(4)]).default(4),
+  /** Their number, where shapes are fixed; surplus ones are labelled −2. */
+  points: z.int().positive().optional(),
   preprocess: z.object({
     resize: z.string(),
     mean: z.array(z.number()).length(3),
@@ -90,6 +99,8 @@ export interface GraphSet {
   readonly graphs: Readonly<Partial<Record<GraphName, GraphInfo>>> & { readonly mask_decoder: GraphInfo };
   readonly constants: PolicyConstants;
   readonly noMemEmbed: Float32Array; // (c)
+  readonly masks: 3 | 4;
+  readonly points: number | null;
   /** (cm, h', w'): of one memory; null for a model that does not track. */
   readonly memoryShape: readonly [number, number, number] | null;
 }
@@ -124,13 +135,18 @@ function json(text: string, source: string): unknown {
   }
 }
 
+/** Tensors without which a graph is none of ours. */
+export function needed(name: GraphName, side: "inputs" | "outputs"): readonly string[] {
+  return name === "mask_decoder" && side === "outputs" ? MASKS_ONLY : TENSORS[name][side];
+}
+
 function checkTensors(root: Parsed, source: string): void {
   for (const name of GRAPH_NAMES) {
     const info = root.graphs[name];
     if (!info) continue;
     for (const side of ["inputs", "outputs"] as const) {
       const have = new Set(info[side].map((each) => each.name));
-      const missing = TENSORS[name][side].find((each) => !have.has(each));
+      const missing = needed(name, side).find((each) => !have.has(each));
       if (missing) {
         const what = `${name} lacks the ${side.slice(0, -1)} "${missing}"`;
         throw new SplitmaskError("model.unfit", `${source}: ${what}: export the model again`);
@@ -164,15 +180,22 @@ function graphSet(root: Parsed, source: string): GraphSet {
       maskDownsampleBias: constants.maskDownsample.bias,
     },
     noMemEmbed: vector("noMemEmbed"),
+    masks: root.masks,
+    points: root.points ?? null,
     memoryShape: memoryShape(root),
   };
 }
 
 function memoryShape(root: Parsed): readonly [number, number, number] | null {
-  if (!root.graphs.memory_encoder || !root.graphs.memory_attention) return null;
+  if (!root.graphs.memory_encoder || !root.graphs.memory_attention || !decoderTracks(root)) return null;
   const shape = root.graphs.memory_encoder.outputs[0]?.shape ?? [];
   const [cm, h, w] = shape.slice(1);
   return typeof cm === "number" && typeof h === "number" && typeof w === "number" ? [cm, h, w] : null;
+}
+
+/** Whether the decoder tells what tracking needs. */
+function decoderTracks({ masks, graphs }: Parsed): boolean {
+  return masks === 4 && graphs.mask_decoder.outputs.some(({ name }) => name === "object_pointer");
 }
 
 /** Bytes of all graphs together. */

@@ -11,6 +11,7 @@ import type {
   Recollection,
   Tensor,
 } from "@/engine/base";
+import { fixedPoints, fourMasks } from "@/engine/decoder";
 import type { ModelFiles } from "@/engine/files";
 import { type GoldenCase, inputArray } from "@/engine/golden";
 import { Graphs } from "@/engine/graph";
@@ -122,25 +123,27 @@ export class OrtEngine {
   async decode(features: Features, prompt: DecodePrompt): Promise<Decoded> {
     const b = prompt.objects;
     const side = this.model.preset.imageSize / 4;
-    const n = prompt.labels.length / b;
+    const { points, labels } = fixedPoints(prompt, this.model.points);
+    const n = labels.length / b;
     const out = await this.#graphs.run("mask_decoder", {
       image_embed: features.imageEmbed as Ort.Tensor,
       high_res_feats_0: features.highRes0 as Ort.Tensor,
       high_res_feats_1: features.highRes1 as Ort.Tensor,
-      point_coords: this.#tensor(prompt.points, [b, n, 2]),
-      point_labels: this.#tensor(prompt.labels, [b, n]),
+      point_coords: this.#tensor(points, [b, n, 2]),
+      point_labels: this.#tensor(labels, [b, n]),
       mask_input: this.#tensor(prompt.maskInput ?? new Float32Array(b * side * side), [b, 1, side, side]),
       has_mask_input: this.#tensor(new Float32Array(b).fill(prompt.maskInput ? 1 : 0), [b]),
     });
-    const masks = out.masks as Ort.Tensor;
-    return {
+    const read = (name: string) => (out[name] ? this.#graphs.read(out[name]) : null);
+    return fourMasks({
       objects: b,
-      side: masks.dims[3] as number,
-      masks: await this.#graphs.read(masks),
+      side: (out.masks as Ort.Tensor).dims[3] as number,
+      dim: this.model.preset.dim,
+      masks: await this.#graphs.read(out.masks as Ort.Tensor),
       ious: await this.#graphs.read(out.iou_predictions as Ort.Tensor),
-      presence: await this.#graphs.read(out.object_score_logits as Ort.Tensor),
-      pointers: await this.#graphs.read(out.object_pointer as Ort.Tensor),
-    };
+      presence: await read("object_score_logits"),
+      pointers: await read("object_pointer"),
+    });
   }
 
   async remember(

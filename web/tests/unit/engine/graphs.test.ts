@@ -46,6 +46,16 @@ describe("parseGraphs", () => {
     expect(bytesOf(set)).toBe(set.graphs.mask_decoder.bytes);
   });
 
+  it("reads a decoder from elsewhere, which tells too little to track", () => {
+    const foreign = changed((root) => {
+      const decoder = root.graphs.mask_decoder as { outputs: unknown[] };
+      decoder.outputs = decoder.outputs.slice(0, 2);
+      root.masks = 3;
+      root.points = 8;
+    });
+    expect(parseGraphs(foreign, "m/graphs.json")).toMatchObject({ masks: 3, points: 8, memoryShape: null });
+  });
+
   it.each<[string, string, RegExp]>([
     ["no JSON", "<html>", /not JSON/],
     [
