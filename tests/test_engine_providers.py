@@ -176,6 +176,23 @@ def test_a_provider_that_computes_wrongly_is_refused(folder: Path, name: str) ->
     _remembered(trusting, trusting.encode(picture()))  # the CPU is what others are compared with
 
 
+def test_where_others_may_do_a_wrong_provider_is_passed_over(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(PROVIDERS, "bound", BOUND)
+    assert load(folder, provider="bound,cpu").description.endswith(" · Bound")
+    doctor(folder, "memory_encoder", lambda weights: weights[::-1])
+    monkeypatch.setenv(providers.VARIABLE, "bound,cpu")
+    with caplog.at_level(logging.WARNING):
+        assert load(folder).description.endswith(" · CPU")
+    (said,) = caplog.messages
+    assert re.fullmatch(
+        r"Bound is not used: memory_encoder answers memory wrongly, off by \d+\.\d% of its largest value; "
+        "trying CPU",
+        said,
+    )
+
+
 def test_rounding_is_no_wrong_answer(folder: Path) -> None:
     for name in ("image_encoder", "mask_decoder"):
         doctor(folder, name, lambda weights: weights * (1 + 1e-4))

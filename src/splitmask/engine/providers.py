@@ -122,7 +122,7 @@ class ProviderError(Exception):
 def installed() -> list[Provider]:
     """Those that this onnxruntime was built with; whether they start is another matter."""
     there = ort.get_available_providers()
-    return [row for row in _TABLE if row.execution in there]
+    return [row for row in PROVIDERS.values() if row.execution in there]
 
 
 def candidates(wanted: str | None = None) -> list[Provider]:
