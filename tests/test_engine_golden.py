@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cli_helpers import small_model
+from cli_helpers import small_model, splitmask
 from splitmask.engine import golden
 from splitmask.engine.golden import Input, Output, noise, sampling_step
 from splitmask.engine.graphs import GraphSet, read_graphs
@@ -198,3 +198,15 @@ def test_the_model_in_the_package_answers_as_it_did_when_it_was_made() -> None:
 def test_an_input_of_one_number_is_filled() -> None:
     assert Input((2, 3), values=(0.5,)).array().tolist() == [[0.5] * 3] * 2
     assert Input((2, 2), values=(1, 2, 3, 4)).array().tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("words", [[], ["--precision", "int8", "--decode-prepare"], ["--points", "3"]])
+def test_an_export_comes_with_golden_answers(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str]
+) -> None:
+    assert splitmask(capsys, "export-onnx", small_model(), "-o", tmp_path, *words).code == 0
+    graphs = read_graphs(tmp_path)
+    assert set(golden.read(tmp_path, graphs)) == set(graphs.graphs) >= {"mask_decoder", "memory_attention"}
+    OrtEngine(tmp_path, threads=1, self_test=True).warm_up()
+    (tmp_path / golden.FILE).unlink()
+    OrtEngine(tmp_path, threads=1, provider="cpu", self_test=True).warm_up()  # the CPU is its own yardstick

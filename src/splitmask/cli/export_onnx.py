@@ -80,7 +80,7 @@ def export_onnx(
     with_torch: bool = WITH_TORCH,
     overwrite: bool = common.OVERWRITE,
 ) -> None:
-    """Write a model's four ONNX graphs and graphs.json.
+    """Write a model's four ONNX graphs, graphs.json, and golden answers to check providers by.
 
     The folder can be given to --model, is what the browser loads, and needs no torch to run.
     """
@@ -91,6 +91,7 @@ def export_onnx(
         raise ModelError(f'exporting needs {", ".join(lacking)}: pip install "splitmask[torch,onnx]"')
     if (out / "graphs.json").exists() and not overwrite:
         raise OutputError(f"{out} holds graphs already: choose another --out or give --overwrite")
+    from splitmask.engine.ort import OrtEngine
     from splitmask.model.weights import load_model, locate, sha256_of
     from splitmask.onnx.export import export
     from splitmask.onnx.package import package
@@ -108,6 +109,7 @@ def export_onnx(
         from splitmask.onnx.foreign import with_decoder
 
         made = with_decoder(made, out, decoder)
+    OrtEngine(out, provider="cpu", self_test=False).write_golden()
     _tell(made, out)
 
 

@@ -194,10 +194,13 @@ class OrtEngine:
 
     def _test(self, name: str, graph: Graph) -> None:
         """Raises ProviderError where the graph answers its golden input wrongly. Without a stored answer
-        the CPU's is taken."""
+        the CPU's is taken, on other providers."""
         if self._golden is None:
             self._golden = golden.read(self.folder, self._graphs)
-        case = self._golden.get(name) or self.golden_case(name)
+        case = self._golden.get(name)
+        if case is None and graph.provider is CPU:
+            return
+        case = case or self.golden_case(name)
         wrong = case.check(partial(_answers, graph, tuple(case.outputs)))
         if wrong is not None:
             raise ProviderError(wrong)

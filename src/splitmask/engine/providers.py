@@ -168,7 +168,7 @@ def session_options(provider: Provider, threads: int, folder: Path) -> ort.Sessi
     """folder: where weights lie that are not in the graph's own file."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+    options.log_severity_level = 3 if provider is CPU else _QUIET  # why others fail is said in one line
     if provider.name == "directml":  # which asks for both
         options.enable_mem_pattern = False
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
@@ -270,5 +270,7 @@ def _missing(provider: Provider) -> str | None:
 
 def plain(message: str) -> str:
     """What the runtime says, on one line and without its codes."""
-    line = message.strip().splitlines()[0] if message.strip() else "it does not say why"
+    lines = message.strip().splitlines() or ["it does not say why"]
+    # a provider's own reason is the last of many lines that name places in its source
+    line = lines[-1] if "Exception during initialization" in lines[0] else lines[0]
     return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", line)[:_LONGEST]
