@@ -104,6 +104,12 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_providers_are_of_graphs_only(folder: Path) -> None:
+    with pytest.raises(ModelError, match=r"test-conv\.safetensors runs on PyTorch: leave provider out"):
+        load(folder / "test-conv.safetensors", provider="cpu")
+    load(folder / "test-conv.safetensors", device="cpu", provider="auto")
+
+
 def test_a_checkpoint_has_no_graphs(folder: Path) -> None:
     with pytest.raises(ModelError, match="export-onnx"):
         load(folder / "test-conv.safetensors", engine="ort")

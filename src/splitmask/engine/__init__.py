@@ -46,6 +46,8 @@ def load(
         resolve(model, pull=True)
     folder = graphs_of(model)
     if engine == "torch" or (engine == "auto" and folder is None):
+        if provider not in (None, "auto"):
+            raise ModelError(f"providers are of ONNX graphs, and {model} runs on PyTorch: leave provider out")
         return _load_torch(model, threads, device, dtype, compile)
     if folder is None:
         raise ModelError(f"{model} has no ONNX graphs: run `splitmask export-onnx {model} -o DIR` first")
