@@ -129,6 +129,8 @@ export interface EngineOptions {
   readonly prefer: Provider | null;
   /** Absolute URL of the folder with the runtime's `.mjs` and `.wasm` files, ending in a slash. */
   readonly runtime: string;
+  /** Of WASM, where threads can be had; by default as many as the machine is good for. */
+  readonly threads?: number;
   /** Called after the provider was lost in mid-run and the engine went on with another. */
   readonly onFallback?: (engine: LoadedEngine) => void;
 }

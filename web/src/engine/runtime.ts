@@ -2,7 +2,7 @@
 
 import type * as Ort from "onnxruntime-web";
 import { SplitmaskError } from "@/core/errors";
-import type { Provider } from "@/engine/base";
+import type { EngineOptions, Provider } from "@/engine/base";
 
 export interface Runtime {
   readonly ort: typeof Ort;
@@ -13,17 +13,20 @@ export interface Runtime {
 const MOST_THREADS = 4; // more gain little: the operators are short
 
 /** Threads share memory, which only an isolated page may. */
-export function threadsHere(): number {
+function threadsHere(wanted: number | undefined): number {
   if (!globalThis.crossOriginIsolated) return 1;
-  return Math.max(1, Math.min(MOST_THREADS, navigator.hardwareConcurrency || 2));
+  return wanted ?? Math.max(1, Math.min(MOST_THREADS, navigator.hardwareConcurrency || 2));
 }
 
-/** base: absolute URL of the folder with the runtime's files. Rejects with `network`. */
-export async function openRuntime(provider: Provider, base: string): Promise<Runtime> {
-  const threads = provider === "wasm" ? threadsHere() : 1;
+/** Rejects with `network`. */
+export async function openRuntime(
+  provider: Provider,
+  { runtime, threads: wanted }: EngineOptions,
+): Promise<Runtime> {
+  const threads = provider === "wasm" ? threadsHere(wanted) : 1;
   const ort = await fetched(provider);
   ort.env.logLevel = "error";
-  ort.env.wasm.wasmPaths = base;
+  ort.env.wasm.wasmPaths = runtime;
   ort.env.wasm.numThreads = threads;
   return { ort, provider, threads };
 }

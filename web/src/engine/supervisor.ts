@@ -42,7 +42,7 @@ export async function createEngine(files: ModelFiles, options: EngineOptions): P
 }
 
 async function open(files: ModelFiles, provider: Provider, options: EngineOptions): Promise<OrtEngine> {
-  const engine = await OrtEngine.open(await openRuntime(provider, options.runtime), files);
+  const engine = await OrtEngine.open(await openRuntime(provider, options), files);
   try {
     if (files.golden) await checkGolden(files.golden, (each) => engine.answer(each));
   } catch (error) {

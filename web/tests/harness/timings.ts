@@ -4,7 +4,7 @@ import type { DecodePrompt, LoadedEngine, Pixels } from "@/engine/base";
 
 export type Timings = Record<"encode" | "recall" | "decode" | "remember", number[]>; // milliseconds
 
-function noise(width: number, height: number): Pixels {
+export function noise(width: number, height: number): Pixels {
   const data = new Uint8ClampedArray(width * height * 4);
   for (let i = 0, state = 1; i < data.length; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) | 0;

@@ -2,16 +2,20 @@
 
 import { expose } from "comlink";
 import { SplitmaskError } from "@/core/errors";
-import type { Decoded, EngineOptions, LoadedEngine, Pixels, Provider } from "@/engine/base";
+import { encodeLogits } from "@/core/rle";
+import type { Rle, Size } from "@/core/types";
+import type { Decoded, EngineOptions, Features, LoadedEngine, Pixels, Provider } from "@/engine/base";
 import { createEngine } from "@/engine/supervisor";
 import { Library } from "@/models/library";
 import { MemoryShelf } from "@/models/shelf";
 import { type ModelStore, openModelStore } from "@/models/store";
 import type { ModelState } from "@/models/types";
-import { timings } from "./timings";
+import { openCommunity, timeCommunity } from "../../bench/community";
+import { noise, timings } from "./timings";
 import { verbs } from "./verbs";
 
 const PAGE = new URL("../", location.href).href;
+const RUNTIME = new URL(`ort/${__ORT_VERSION__}/`, PAGE).href;
 
 /** Devices that the runtime asked for, to take them away from it. */
 const devices: GPUDevice[] = [];
@@ -28,6 +32,8 @@ const fallbacks: string[] = [];
 const states: ModelState[] = [];
 let engine: LoadedEngine | null = null;
 let store: ModelStore | null = null;
+let prepared: { readonly features: Features; readonly size: Size } | null = null;
+let community: Awaited<ReturnType<typeof openCommunity>> | null = null;
 
 const opened = (): LoadedEngine => {
   if (!engine) throw new Error("open an engine first");
@@ -63,13 +69,14 @@ async function coded<T>(work: Promise<T>): Promise<T> {
 
 const harness = {
   /** A folder of graphs, not kept. wrong: a golden answer is changed, so that no provider gives it. */
-  async open(folder: string, prefer: Provider | null, wrong = false): Promise<Description> {
+  async open(folder: string, prefer: Provider | null, wrong = false, threads = 0): Promise<Description> {
     const source = { id: "m", title: "m", folder, refresh: false };
     const fetching = { signal: new AbortController().signal, onProgress: () => undefined };
     const files = await new Library(new MemoryShelf()).fetch(source, fetching);
     const options: EngineOptions = {
       prefer,
-      runtime: new URL(`ort/${__ORT_VERSION__}/`, PAGE).href,
+      runtime: RUNTIME,
+      ...(threads > 0 && { threads }),
       onFallback: (now) => fallbacks.push(now.fallback ?? ""),
     };
     await engine?.dispose();
@@ -81,6 +88,26 @@ const harness = {
   fallbacks: () => fallbacks,
   verbs: () => coded(verbs(opened())),
   timings: (size: Pixels["width"], times: number) => timings(opened(), size, times),
+  /** Encodes a frame that `click` then answers on, as a mask of the frame's size. */
+  async prepare(width: number, height: number): Promise<void> {
+    prepared = { features: await opened().encode(noise(width, height)), size: { width, height } };
+  },
+  async click(x: number, y: number): Promise<Rle> {
+    if (!prepared) throw new Error("prepare a frame first");
+    const { features, size } = prepared;
+    const side = opened().preset.imageSize;
+    const points = new Float32Array([(x / size.width) * side, (y / size.height) * side]);
+    const prompt = { objects: 1, points, labels: new Float32Array([1]), maskInput: null };
+    const decoded = await opened().decode(features, prompt);
+    return encodeLogits(decoded.masks.subarray(decoded.side ** 2, 2 * decoded.side ** 2), decoded.side, size);
+  },
+  openCommunity: async (folder: string, threads: number): Promise<void> => {
+    community = await openCommunity(folder, RUNTIME, threads);
+  },
+  async timeCommunity() {
+    if (!community) throw new Error("open the community's first");
+    return timeCommunity(community);
+  },
   /** A click while a verb runs: how long each took from now. */
   async overtaking(): Promise<{ click: number; encode: number }> {
     const e = opened();
