@@ -74,6 +74,8 @@ OPTIONAL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 # of a decoder from elsewhere: it answers clicks, and nothing can be tracked with it
 MASKS_ONLY = ("masks", "iou_predictions")
+# Where shapes are fixed: 4 prompted frames and the 6 latest others, 15 pointers beside those of the prompted
+MOST_MEMORIES, MOST_POINTERS = 10, 19
 
 Dims = tuple[int | str, ...]
 

@@ -15,7 +15,8 @@ import onnxruntime as ort
 
 from splitmask.engine import golden
 from splitmask.engine.base import PolicyConstants
-from splitmask.engine.graphs import GraphInfo, read_graphs
+from splitmask.engine.decoding import Decoder, as_fixed, check_tracks
+from splitmask.engine.graphs import MOST_MEMORIES, MOST_POINTERS, GraphInfo, read_graphs
 from splitmask.engine.padding import objects_at_once, padded
 from splitmask.engine.preprocess import normalised, stretch
 from splitmask.engine.providers import (
@@ -66,6 +67,8 @@ class OrtEngine:
         self._graphs = read_graphs(self.folder)
         self._threads = threads or usable_cores()
         self._self_test = self_test
+        self._decoder = Decoder(self._graphs, self._run)
+        self._least = (MOST_MEMORIES, MOST_POINTERS) if self._graphs.points else (1, 1)
         self._locks = {name: Lock() for name in self._graphs.graphs}
         self._golden: dict[str, golden.Case] | None = None
         rows = [provider] if isinstance(provider, Provider) else candidates(provider)
@@ -102,16 +105,17 @@ class OrtEngine:
     def encode(self, image: ByteArray) -> Features:
         square = normalised(stretch(image, self.preset.image_size), self.preset)
         high_res_0, high_res_1, embed = self._run("image_encoder", square, keep=True)
-        return Features(embed, high_res_0, high_res_1)
+        return self._decoder.expect(Features(embed, high_res_0, high_res_1))
 
     def recall(self, features: Features, recollections: Sequence[Recollection]) -> Features:
-        size = objects_at_once(recollections, self.preset)
+        check_tracks(self._graphs)
+        size = 1 if self._graphs.points else objects_at_once(recollections, self.preset)
         embeds = []
         for start in range(0, len(recollections), size):
             group = slice(start, start + size)
             shared = length(features.image_embed) == 1
             embed = features.image_embed if shared else to_array(features.image_embed)[group]
-            past = padded(recollections[group], self.preset)
+            past = padded(recollections[group], self.preset, self._least)
             embeds += self._run("memory_attention", embed, *past, keep=len(recollections) <= size)
         together = embeds[0] if len(embeds) == 1 else np.concatenate(embeds)
         return Features(together, features.high_res_feats_0, features.high_res_feats_1)
@@ -119,18 +123,20 @@ class OrtEngine:
     def decode(
         self, features: Features, points: FloatArray, labels: FloatArray, mask_input: FloatArray | None = None
     ) -> Decoded:
-        b, side = len(points), self.preset.mask_size
-        has_mask = np.full((b,), mask_input is not None, np.float32)
-        mask = np.zeros((b, 1, side, side), np.float32) if mask_input is None else mask_input
-        maps = (features.image_embed, features.high_res_feats_0, features.high_res_feats_1)
-        masks, ious, presence, pointers = self._run("mask_decoder", *maps, points, labels, mask, has_mask)
-        return Decoded(masks, ious, presence[:, 0], pointers)
+        return self._decoder(features, points, labels, mask_input)
 
     def remember(
         self, features: Features, mask_logits: FloatArray, binarize: FloatArray, presence: FloatArray
     ) -> list[Memory]:
-        inputs = (features.image_embed, mask_logits, binarize, presence.reshape(-1, 1))
-        return [Memory(each) for each in self._run("memory_encoder", *inputs)[0]]
+        check_tracks(self._graphs)
+        embed, presence = features.image_embed, presence.reshape(-1, 1)
+        if not self._graphs.points:
+            made = self._run("memory_encoder", embed, mask_logits, binarize, presence)[0]
+            return [Memory(each) for each in made]
+        logits = as_fixed(self._graphs, mask_logits)
+        each = (slice(i, i + 1) for i in range(len(logits)))
+        parts = (self._run("memory_encoder", embed, logits[i], binarize[i], presence[i]) for i in each)
+        return [Memory(part[0][0]) for part in parts]
 
     def unconditioned(self, features: Features) -> Features:
         embed = to_array(features.image_embed) - self._graphs.no_mem_embed.reshape(1, -1, 1, 1)
@@ -142,9 +148,9 @@ class OrtEngine:
 
     def from_arrays(self, features: Features) -> Features:
         if self.provider.binds is None:
-            return features
+            return self._decoder.expect(features)
         maps = features.image_embed, features.high_res_feats_0, features.high_res_feats_1
-        return Features(*(to_kept(each, self.provider) for each in maps))
+        return self._decoder.expect(Features(*(to_kept(each, self.provider) for each in maps)))
 
     def _run(self, name: str, *inputs: Tensor, keep: bool = False) -> list[Tensor]:
         names, outputs = self._graphs.tensors(name)

@@ -23,13 +23,15 @@ def objects_at_once(recollections: Sequence[Recollection], preset: Preset) -> in
     return max(1, SCORES // (4 * preset.grid**2 * max(1, tokens)))
 
 
-def padded(recollections: Sequence[Recollection], preset: Preset) -> tuple[FloatArray, ...]:
+def padded(
+    recollections: Sequence[Recollection], preset: Preset, least: tuple[int, int] = (1, 1)
+) -> tuple[FloatArray, ...]:
     """Recollections of b objects → memory (b, r, cm, h', w'), memory_tpos (b, r, 7), memory_bias (b, r),
-    pointers (b, p, c), pointer_dt (b, p), pointer_bias (b, p); r and p as long as the longest, at
-    least 1."""
+    pointers (b, p, c), pointer_dt (b, p), pointer_bias (b, p); r and p as long as the longest, or
+    `least`."""
     b, cells = len(recollections), preset.memory_grid
-    r = max([1, *(len(each.memories) for each in recollections)])
-    p = max([1, *(len(each.pointers) for each in recollections)])
+    r = max([least[0], *(len(each.memories) for each in recollections)])
+    p = max([least[1], *(len(each.pointers) for each in recollections)])
     maps = np.zeros((b, r, preset.memory_dim, cells, cells), np.float32)
     tpos, memory_bias = np.zeros((b, r, preset.num_memories), np.float32), np.full((b, r), AWAY, np.float32)
     pointers, dts = np.zeros((b, p, preset.dim), np.float32), np.zeros((b, p), np.float32)

@@ -140,7 +140,7 @@ class Graph:
     def _in_one_type(self, kind: str, names: list[str]) -> list[str]:
         """Float32 beside float16 becomes float16."""
         assert self._half is not None
-        if kind in _OTHER_TYPE or not self._half & set(names):
+        if kind == "Cast" or not self._half & set(names):
             return names
         count = 1 if kind in _FIRST_ONLY else len(names)
         return [self._halved(name) if i < count else name for i, name in enumerate(names)]

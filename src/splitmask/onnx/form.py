@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from splitmask.engine.graphs import MOST_MEMORIES, MOST_POINTERS
 from splitmask.errors import ModelError
 from splitmask.presets import Preset
 
@@ -53,8 +54,8 @@ class Form:
             "points": self.points,
             "mask_height": side,
             "mask_width": side,
-            "memories": preset.num_memories,
-            "pointers": preset.max_pointers,
+            "memories": MOST_MEMORIES,
+            "pointers": MOST_POINTERS,
         }
 
 
