@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -50,7 +51,7 @@ class Seen:
 class FaultyServer:
     """`files`: path → body. `faults` are used up by the answers to GETs of files, one each; then `always`."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.files: dict[str, bytes] = {}
         self.answers: dict[str, tuple[int, dict[str, str], bytes]] = {}  # path → fixed answers
         self.faults: list[Fault] = []
@@ -60,7 +61,9 @@ class FaultyServer:
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
@@ -101,8 +104,8 @@ class FaultyServer:
 
 
 @contextmanager
-def running() -> Iterator[FaultyServer]:
-    server = FaultyServer()
+def running(tls: ssl.SSLContext | None = None) -> Iterator[FaultyServer]:
+    server = FaultyServer(tls)
     try:
         yield server
     finally:

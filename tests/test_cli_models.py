@@ -167,6 +167,7 @@ def test_imported_models_are_named_too(server: FaultyServer, capsys: Capsys, tmp
     folder = shutil.copytree(small_model(), tmp_path / "small")
     assert "--model small" in splitmask(capsys, "models", "import", folder).out
     shutil.rmtree(folder)
+    assert splitmask(capsys, "models", "import", tmp_path).code == 2
     rows = {row["name"]: row for row in json.loads(splitmask(capsys, "models", "--json").out)}
     assert (rows["small"]["kind"], rows["small"]["form"], rows["small"]["preset"]) == (
         "imported",

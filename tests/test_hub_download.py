@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +21,7 @@ from faulty_server import Fault, FaultyServer, running
 from splitmask.errors import ModelError
 from splitmask.hub.digests import Digest
 from splitmask.hub.download import Offer, download
-from splitmask.hub.http import HostError, requested
+from splitmask.hub.http import HostError, TemporaryError, requested
 from splitmask.hub.settings import Settings
 
 DATA = np.random.default_rng(0).bytes(700_001)
@@ -190,11 +193,34 @@ def test_nothing_safe_is_redirected_to_what_is_not(target: str) -> None:
         ("http://127.0.0.1:1/x", "refuses connections"),
         ("http://nobody.invalid/x", "cannot be found"),
         ("http://[bad/x", "no proper address"),
+        ("https:PLAIN", "does not speak TLS"),
     ],
 )
-def test_a_host_that_is_not_there(url: str, said: str) -> None:
-    with pytest.raises(HostError, match=said), requested(url, {}, 1.0):
+def test_a_host_that_is_not_there(server: FaultyServer, url: str, said: str) -> None:
+    url = url.replace("PLAIN", server.url.removeprefix("http:") + "/model.pt")
+    with pytest.raises(HostError, match=said) as error, requested(url, {}, 1.0):
         pass
+    assert not isinstance(error.value, TemporaryError)
+
+
+def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if (openssl := shutil.which("openssl")) is None:
+        pytest.skip("needs openssl to make a certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = (
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    )
+    made = [openssl, *words.split(), "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(made, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with running(context) as server:
+        server.files["/model.pt"] = DATA
+        with pytest.raises(HostError, match=r"not trusted.*SSL_CERT_FILE"):
+            fetched(server, tmp_path / "part")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        server.faults = [Fault(cut=300_000)]
+        assert fetched(server, tmp_path / "part") == SHA256
 
 
 def test_a_host_that_goes_away_in_the_middle_is_waited_for(server: FaultyServer, tmp_path: Path) -> None:

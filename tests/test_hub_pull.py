@@ -258,11 +258,28 @@ def test_a_repository_that_is_no_model(server: FaultyServer, listing: dict[str, 
     assert said in error_of("acme/other")
 
 
+def test_a_host_cannot_name_folders(server: FaultyServer, tmp_path: Path) -> None:
+    status, headers, body = server.answers["/acme/mine/resolve/main/mine.pt"]
+    evil = headers | {"X-Repo-Commit": "../../../../escaped"}
+    server.answers["/acme/mine/resolve/main/mine.pt"] = (status, evil, body)
+    path = hub.pull("acme/mine")
+    assert path.parent.name == SHA256[:40]
+    assert not list(tmp_path.rglob("escaped"))
+    server.hub("acme/evil", {"../up.pt": DATA, "..\\up.pt": DATA, "sub/x.pt": DATA})
+    assert "found none" in error_of("acme/evil")
+
+
 def test_a_listing_that_makes_no_sense(server: FaultyServer) -> None:
     for body in (b"<html>", b"[]", b'{"siblings": [1]}'):
         server.answers["/api/models/acme/odd"] = (200, {}, body)
         assert "no list of the files" in error_of("acme/odd")
     assert "has no gone (404)" in error_of("acme/gone")
+
+
+def test_a_failed_pull_leaves_no_empty_folders(server: FaultyServer, tmp_path: Path) -> None:
+    server.always = Fault(status=404)
+    error_of("acme/mine")
+    assert [path.name for path in (tmp_path / "hf" / "hub").iterdir()] == [".locks"]
 
 
 @pytest.mark.parametrize(

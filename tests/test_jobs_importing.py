@@ -64,8 +64,10 @@ def test_a_folder_with_a_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
 def test_a_folder_of_graphs_runs_under_its_name(tmp_path: Path) -> None:
     made = import_model(small_model(), "mine-int8")
     assert (made.form, made.preset) == ("graphs", "test-conv")
+    assert made.bytes == sum(path.stat().st_size for path in Path(small_model()).iterdir())
     assert load("mine-int8").weights_sha256 == load(small_model()).weights_sha256
     assert load("mine-int8", engine="torch", device="cpu").preset.name == "test-conv"
+    assert import_model(Path(small_model()) / "graphs.json", "mine-int8") == made
     assert hub.locate("mine-int8") == home_folder() / "models" / "mine-int8"
 
 
@@ -145,12 +147,12 @@ def test_graphs_with_a_wrong_hash_or_file(tmp_path: Path) -> None:
     assert not home_folder().exists()
 
 
-def test_a_full_disk_leaves_nothing(checkpoint: Path, tmp_path: Path) -> None:
-    limit = checkpoint.stat().st_size // 2
+def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    limit = max(path.stat().st_size for path in Path(small_model()).iterdir()) // 2
     code = (
         "import resource, sys; from splitmask.cli import main; "
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY)); "
-        f"sys.exit(main(['models', 'import', {str(checkpoint)!r}]))"
+        f"sys.exit(main(['models', 'import', {small_model()!r}, '--name', 'mine']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr

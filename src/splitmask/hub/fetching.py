@@ -15,7 +15,7 @@ from splitmask.hub.disk import in_words, readable
 from splitmask.hub.download import Offer, download, size_of
 from splitmask.hub.hosts import Host, Hub, Wanted
 from splitmask.hub.http import HostError
-from splitmask.hub.layout import Repo, discard
+from splitmask.hub.layout import Repo, discard, tidy
 from splitmask.hub.settings import Settings, from_environment, host_url
 from splitmask.presets import Preset
 
@@ -140,6 +140,7 @@ class _Pull:
                 said.setdefault(str(fault), []).append(host.label)
                 if host is not candidates[-1]:
                     self.watcher.note(f"{host.label} {fault}; trying the next host")
+        tidy(repo)
         kept = size_of(repo.partial(wanted.digest.value)) if wanted.digest else 0
         on = f"pull again to go on after the {readable(kept)} that came" if kept else "try again"
         reasons = "; ".join(f"{' and '.join(labels)} {fault}" for fault, labels in said.items())

@@ -31,7 +31,7 @@ def choose(names: Iterable[str], where: object) -> str:
 
     Raises ModelError if there is none, or several to choose from.
     """
-    top = [name for name in names if "/" not in name]
+    top = [name for name in names if "/" not in name and "\\" not in name]
     official = [preset.checkpoint for preset in PRESETS.values() if preset.checkpoint in top]
     if GRAPHS in top:
         return GRAPHS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,7 +76,7 @@ class Hub:
             wanted.file,
             wanted.size or (int(size) if size and size.isdecimal() else None),
             wanted.digest or digest,
-            told.get("x-repo-commit", ""),
+            _commit(told.get("x-repo-commit", "")),
             self.headers,
         )
 
@@ -98,6 +99,11 @@ class Hub:
 
     def _patiently(self, ask: Any, settings: Settings) -> Any:
         return persistently(ask, settings.retries, settings.backoff)
+
+
+def _commit(text: str) -> str:
+    """It will name a folder: anything but 40 hexadecimal digits is as good as none."""
+    return text if re.fullmatch(r"[0-9a-f]{40}", text) else ""
 
 
 Host = Plain | Hub

@@ -23,6 +23,7 @@ from splitmask import __version__
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 10
 _LONGEST_WAIT = 60.0  # seconds that a host may ask for
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNSUPPORTED_PROTOCOL", "HTTP_REQUEST")
 _LINKED = "X-Linked-Etag"
 _AGAIN = (408, 425, 429)
 
@@ -162,6 +163,8 @@ def _in_words(error: object) -> HostError:
                 f"has a certificate that is not trusted ({error.verify_message}): behind a company's proxy, "
                 "name its certificates by SSL_CERT_FILE"
             )
+        case ssl.SSLError() if error.reason in _NO_TLS:
+            return HostError("does not speak TLS: is it http:// instead of https://?")
         case socket.gaierror():
             return UnansweredError("cannot be found: is there a network, or a proxy to name by HTTPS_PROXY?")
         case ConnectionRefusedError():

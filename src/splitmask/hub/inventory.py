@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -123,7 +123,8 @@ def _is_ours(repo: Repo, path: Path, settings: Settings) -> bool:
 
 def _imported(kept: store.Imported, settings: Settings) -> Entry:
     path = names.main_of(store.folder_of(settings.home, kept.name), kept.main)
-    return _of_path(kept.name, "imported", path, kept.files.get(kept.main), kept.preset)
+    entry = _of_path(kept.name, "imported", path, kept.files.get(kept.main), kept.preset)
+    return replace(entry, bytes=kept.bytes)
 
 
 def _of_path(name: str, kind: Kind, path: Path, sha256: str | None, preset_name: str = "") -> Entry:

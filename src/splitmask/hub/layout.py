@@ -102,6 +102,13 @@ def _link(blob: Path, pointer: Path) -> None:
     temporary.replace(pointer)
 
 
+def tidy(repo: Repo) -> None:
+    """Takes a repository's folders away if nothing ever came into them."""
+    with suppress(OSError):
+        (repo.folder / "blobs").rmdir()
+        repo.folder.rmdir()
+
+
 def digest_of(pointer: Path) -> Digest | None:
     """What the cache says that a file's bytes are: its blob's name. None where there are no links."""
     return from_etag(pointer.resolve().name) if pointer.is_symlink() else None

@@ -31,7 +31,7 @@ def locate(name: str | Path) -> Path | None:
         return embedded_folder()
     if preset := official(text):
         return Repo(settings.cache_folder(), preset.hub).find(preset.checkpoint)
-    if (path := Path(name).expanduser()).exists():
+    if text.strip() and (path := Path(name).expanduser()).exists():
         return path
     if kept := store.read(settings.home_folder(), text):
         return main_of(store.folder_of(settings.home_folder(), text), kept.main)

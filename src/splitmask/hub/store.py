@@ -40,7 +40,7 @@ class Imported:
 def check_name(name: str) -> str:
     """Raises ModelError for what cannot be an imported model's name."""
     if name.lower() in PRESETS:
-        raise ModelError(f"{name} is the name of an official model: choose another by --name")
+        raise ModelError(f"{name} is the name of a model that is known already: choose another by --name")
     if not _NAME.fullmatch(name):
         raise ModelError(
             f"{name!r} cannot be a model's name: choose letters, digits, '.', '_', '+' and '-' by --name"

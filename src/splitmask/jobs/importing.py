@@ -26,6 +26,8 @@ def import_model(source: str | Path, name: str = "") -> Entry:
     path = Path(source).expanduser()
     if not path.exists():
         raise ModelError(f"there is no file or folder {path} to import")
+    if path.name == GRAPHS:
+        path = path.parent
     if path.is_dir():
         main = folders.choose([file.name for file in path.iterdir()], path)
         if main == GRAPHS:
