@@ -4,6 +4,7 @@ import type { VideoSample } from "mediabunny";
 import { SplitmaskError } from "@/core/errors";
 import type { Size } from "@/core/types";
 import type { Pixels } from "@/engine/base";
+import { toRgba, turned } from "./yuv";
 
 // Beyond 4K the model's square gains nothing: larger pictures are halved on the way.
 const MOST_PIXELS = 4096 * 2304;
@@ -17,26 +18,24 @@ export function workingSize(size: Size): Size {
 
 /** size: of the upright frame; target: of the pixels. The sample stays its owner's. */
 export async function toPixels(sample: VideoSample, size: Size, target = workingSize(size)): Promise<Pixels> {
-  const plain = sample.rotation === 0 && !sample.flip && target === size && sample.hasAlpha !== true;
-  const stored = sample.codedWidth === size.width && sample.codedHeight === size.height;
-  const copied = plain && stored ? await copied4(sample, size) : null;
-  return copied ?? drawn((context) => sample.draw(context, 0, 0, target.width, target.height), target);
+  const data = target === size && sample.hasAlpha !== true ? await converted(sample) : null;
+  if (data !== null) return { width: size.width, height: size.height, data };
+  return drawn((context) => sample.draw(context, 0, 0, target.width, target.height), target);
 }
 
 export function imagePixels(image: ImageBitmap, target = workingSize(image)): Pixels {
   return drawn((context) => context.drawImage(image, 0, 0, target.width, target.height), target);
 }
 
-/** Without a canvas, where the browser converts colours itself; null where it does not. */
-async function copied4(sample: VideoSample, size: Size): Promise<Pixels | null> {
-  const data = new Uint8ClampedArray(size.width * size.height * 4);
-  const layout = [{ offset: 0, stride: size.width * 4 }];
-  try {
-    await sample.copyTo(data, { format: "RGBA", colorSpace: "srgb", layout });
-    return { ...size, data };
-  } catch {
-    return null;
-  }
+/** By our own arithmetic, where the picture is of the usual kind; else null, and a canvas has to do. */
+async function converted(sample: VideoSample): Promise<Uint8ClampedArray | null> {
+  if (sample.format !== "I420" && sample.format !== "NV12") return null;
+  const { width, height } = sample.visibleRect;
+  const data = new Uint8Array(sample.allocationSize());
+  const layout = await sample.copyTo(data);
+  const { matrix, fullRange } = sample.colorSpace;
+  const rgba = toRgba({ width, height, data, layout, matrix, fullRange: fullRange === true });
+  return rgba === null ? null : turned(rgba, width, height, sample.rotation, sample.flip);
 }
 
 /** Transparency lies on white, as in all of splitmask. */

@@ -28,5 +28,4 @@ export interface Results {
   toMask(output: Output): Rle;
   saveState(state: TrackState): void;
   states(): readonly TrackState[];
-  close(): void;
 }

@@ -254,10 +254,10 @@ export class VideoSession {
     this.tracker = null;
   }
 
+  /** Ends the run under way. The results stay their owner's. */
   close(): void {
     this.stop();
     this.release();
-    this.store.close();
   }
 
   /** One frame of a run, done again where a person changed the objects meanwhile. */
