@@ -151,7 +151,7 @@ def test_the_command(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--what", "sound"), "--what sound: choose of clicks, video, all"),
+        (("--what", "sound"), "--what sound: choose of clicks, video, presence, all"),
         (("--split", "test"), "--split test: choose of held-out, train, all"),
         (("--prompt", "mask,word"), "--prompt word: choose of mask, click, 3clicks, box"),
         (("--on-error", "cry"), "--on-error cry: choose of skip, raise"),

@@ -21,6 +21,7 @@ _WIDTH = 160
 _EXAMPLES = common.examples(
     "splitmask eval DAVIS/ImageSets/2017/val.txt --what video --split all --prompt mask,click -o davis",
     "splitmask eval coco/annotations/instances_val2017.json --what clicks --split all --limit 500",
+    "splitmask eval coco/ --what presence --prompt mask,click --limit 40",
     "splitmask eval SA-V/sav_val --what video --split all --model sam2.1-tiny.pt",
 )
 
@@ -35,7 +36,12 @@ def eval_command(
     data: list[Path] = typer.Argument(
         ..., metavar="DATA...", help="A folder, tar, JSON or list of a known layout.", show_default=False
     ),
-    what: str = typer.Option("all", "--what", metavar="clicks|video|all", help="Images, clips, or both."),
+    what: str = typer.Option(
+        "all",
+        "--what",
+        metavar="clicks|video|presence|all",
+        help="Images, clips, things that go away and come back, or images and clips.",
+    ),
     split: str = typer.Option(
         "held-out",
         "--split",
@@ -73,7 +79,8 @@ def eval_command(
     On images: IoU after 1, 2, … simulated clicks, each at the centre of the largest error, from a box,
     and the number of clicks to 85 and 90 % IoU. On clips: J, F and J&F as the DAVIS and SA-V evaluators
     define them, first and last frame left out, tracked from the first frame's mask, a click, three clicks
-    or a box.
+    or a box. For presence: on clips made of the images, in which a thing leaves the frame or is covered for
+    eight frames and comes back, the share of frames on which the model is right that it is in view, or not.
 
     Reads COCO, SA-1B, SA-V, DAVIS, MOSE, YouTube-VOS and splitmask's own tars. Writes eval.json (every
     case), eval.md (the tables) and PNGs with the worst cases into DIR.

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -14,22 +14,25 @@ import numpy as np
 
 from splitmask.engine.base import Engine
 from splitmask.errors import DataError
+from splitmask.eval.away import away_clips
 from splitmask.eval.clicks import ClickCase, ClickOptions, ClickRunner
 from splitmask.eval.report import EvalReport
 from splitmask.eval.video import VIDEO_PROMPTS, VideoCase, VideoPrompt, run_clip
 from splitmask.eval.worst import Worst
 from splitmask.train.readers import ClipSample, ImageSample, Problems, load, open_data, split
 
-What = Literal["clicks", "video", "all"]
+What = Literal["clicks", "video", "presence", "all"]
 Part = Literal["held-out", "train", "all"]
 Progress = Callable[[str, int, int], None]  # what, done, of how many
 CLICKS_PICTURE, VIDEO_PICTURE = "worst-clicks.png", "worst-video.png"
+_MADE = 24  # clips of things that go away, unless told
 Sample = TypeVar("Sample", ImageSample, ClipSample)
 
 
 @dataclass(frozen=True, slots=True)
 class EvalOptions:
-    """limit: images and clips of each kind at most, a selection that depends on their names alone;
+    """what: `presence` makes clips of the images, in which things go away; `all` is clicks and video;
+    limit: images and clips of each kind at most, a selection that depends on their names alone;
     kinds: only these, () for all; prompts: of clips."""
 
     what: What = "all"
@@ -105,6 +108,9 @@ def _gather(
     paths: Sequence[Path], options: EvalOptions, problems: Problems
 ) -> tuple[list[ImageSample], list[ClipSample]]:
     found = [open_data(path) for path in paths]
+    if options.what == "presence":
+        every = choose((s for reader in found for s in reader.images(problems)), replace(options, limit=None))
+        return [], away_clips(every, options.limit or _MADE, problems)
     images = (
         [sample for reader in found for sample in reader.images(problems)] if options.what != "video" else []
     )
