@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 OUT ?= out
 WEB := web
 NPM := npm --silent --prefix $(WEB)
-CODE := src tests scripts
+CODE := src tests scripts examples
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-web parity official lint lint-web format docs bench site wheel readme-images clean

@@ -234,18 +234,37 @@ def components() -> tuple[Any, str, Any]:
     return sam2.utils.misc, "get_connected_components", connected
 
 
+def as_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the official classes work in float32, without CUDA, and on the maps of SMALL."""
+    import sam2.automatic_mask_generator
+    import sam2.sam2_image_predictor
+    import sam2.sam2_video_predictor
+
+    monkeypatch.setattr(sam2.sam2_video_predictor, "torch", Float32Torch())
+    monkeypatch.setattr(*components())
+    monkeypatch.setattr(
+        sam2.automatic_mask_generator,
+        "batched_nms",
+        lambda boxes, scores, _, iou_threshold: _nms(boxes, scores, iou_threshold),
+    )
+    predictor = sam2.sam2_image_predictor.SAM2ImagePredictor
+    begin = predictor.__init__
+
+    def begin_small(self: Any, *args: Any, **kwargs: Any) -> None:
+        begin(self, *args, **kwargs)
+        self._bb_feat_sizes = [(32, 32), (16, 16), (8, 8)]  # the official code fixes those of 1024
+
+    monkeypatch.setattr(predictor, "__init__", begin_small)
+
+
 def generators(models: tuple[Any, SAM2Base], monkeypatch: pytest.MonkeyPatch, case: dict[str, Any]) -> Any:
     """The official mask generator and ours; with these thresholds, redrawn weights find small masks."""
     import sam2.automatic_mask_generator as module
 
-    monkeypatch.setattr(*components())
-    monkeypatch.setattr(
-        module, "batched_nms", lambda boxes, scores, _, iou_threshold: _nms(boxes, scores, iou_threshold)
-    )
+    as_small(monkeypatch)
     thresholds = {"pred_iou_thresh": 0.3, "stability_score_thresh": 0.2, "mask_threshold": 8.0}
     settings = {"points_per_side": 5, **thresholds, **case}
     reference = module.SAM2AutomaticMaskGenerator(models[0], **settings)
-    reference.predictor._bb_feat_sizes = [(32, 32), (16, 16), (8, 8)]
     return reference, SAM2AutomaticMaskGenerator(models[1], **settings)
 
 
