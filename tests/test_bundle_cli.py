@@ -221,6 +221,28 @@ def test_a_tracked_frame_is_corrected_from_its_bundle(
     )
 
 
+def test_bundles_of_the_run_that_tracks_are_those_that_encode_makes(capsys: Capsys, tmp_path: Path) -> None:
+    clip = write_numbered(tmp_path / "clip.mp4", 12)
+    words = "track", clip, "--model", small_model(), "--save", "rle_json", "--frame", "3", "--point", "20,20"
+    outcome = splitmask(capsys, *words, "--bundles", "1,8:10", "-o", tmp_path / "run")
+    assert (outcome.code, outcome.err) == (0, "")
+    names = [f"00000{frame}/{part}" for frame in (1, 8, 9) for part in PARTS]
+    assert files(tmp_path / "run" / "clip") == [*names, "masks.json", "result.json"]
+    result = tmp_path / "run" / "clip" / "result.json"
+    encode(capsys, clip, "--frames", "1,8:10", "--prompts", result, "-o", tmp_path / "again")
+    for name in names:
+        ours, theirs = (tmp_path / folder / "clip" / name for folder in ("run", "again"))
+        assert ours.read_bytes() == theirs.read_bytes()
+    again = encode(capsys, clip, "--frames", "1,8:10", "--prompts", result, "-o", tmp_path / "run")
+    assert again.endswith("0 bundles written, 3 there already\n")
+    assert "already holds masks.json, result.json, 000009" in wrong(
+        capsys, *words, "--bundles", "9", "-o", tmp_path / "run"
+    )
+    late = splitmask(capsys, *words, "--bundles", "2", "--forward", "-o", tmp_path / "late")
+    assert "--bundles: frame 2 is not tracked" in late.error
+    assert not (tmp_path / "late").exists()
+
+
 def test_a_tracked_run_goes_on_where_it_stopped(capsys: Capsys, tmp_path: Path) -> None:
     clip, out, prompts = write_numbered(tmp_path / "clip.mp4", 12), tmp_path / "out", tmp_path / "said.json"
     said = {"frame": 3, "object": 1, "points": [[20, 20]], "labels": [1]}

@@ -150,7 +150,8 @@ def _tracked(
             progress.advance(bar)
             return True
 
-        yield from encoding.encode_tracked(session, clip, wanted, script, target, tick)
+        tracked = encoding.TrackedFrames(session, clip, wanted, script.objects, target)
+        yield from encoding.encode_tracked(tracked, script, tick)
 
 
 def _report(name: str, bundle: Bundle | None, path: Path) -> None:

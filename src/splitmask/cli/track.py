@@ -13,10 +13,10 @@ import typer
 from splitmask.cli import common, ordered
 
 if TYPE_CHECKING:
+    from splitmask.jobs.encoding import TrackedFrames
     from splitmask.jobs.outputs import Outputs
     from splitmask.jobs.tracking import Direction, Plan
     from splitmask.media import Clip
-    from splitmask.session import VideoSession
 
 _EXAMPLES = common.examples(
     "splitmask track dog.mp4 --point 640,360",
@@ -43,6 +43,12 @@ REVERSE = typer.Option(False, "--reverse", help="Only from the prompts back to t
 SAVE = typer.Option(
     "png,rle_json,overlay_mp4", "--save", metavar="LIST", help=f"What to write, of: {common.CLIP_EXPORTS}."
 )
+BUNDLES = typer.Option(
+    "",
+    "--bundles",
+    metavar="LIST",
+    help="Also write bundles of frames such as 10,20:24, to be corrected elsewhere: see encode.",
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -62,6 +68,7 @@ def track(
     forward: bool = FORWARD,
     reverse: bool = REVERSE,
     save: str = SAVE,
+    bundles: str = BUNDLES,
     out: Path = common.OUT,
     model: str = common.MODEL,
     overwrite: bool = common.OVERWRITE,
@@ -80,10 +87,10 @@ def track(
 
     Writes into DIR/NAME/, NAME being the video's: masks/ (a black-and-white PNG per object and frame),
     masks.json (COCO run-length codes), overlay.mp4 (the objects tinted), result.json (all of it, with
-    prompts and scores). Ctrl-C leaves all of them whole, up to the last frame done; --prompts result.json
-    runs it again.
+    prompts and scores), and the bundles asked for. Ctrl-C leaves all of them whole, up to the last frame
+    done; --prompts result.json runs it again.
     """
-    from splitmask.jobs import outputs, tracking
+    from splitmask.jobs import encoding, outputs, tracking
     from splitmask.jobs.script import understand
     from splitmask.media import open_clip, parse_range
     from splitmask.session import VideoSession
@@ -95,14 +102,15 @@ def track(
     with ExitStack() as stack:
         clip = stack.enter_context(open_clip(video, frames=window))
         plan = tracking.plan(clip.span(), script, _direction(forward, reverse))
-        stack.enter_context(outputs.prepared(folder, outputs.targets(wanted), overwrite))
-        session = stack.enter_context(
-            VideoSession(
-                common.load_engine(model, engine, threads, provider, device, precision, compiled), clip
-            )
-        )
+        kept = _frames(bundles, clip, plan)
+        targets = [*outputs.targets(wanted), *(f"{frame:06d}" for frame in kept)]
+        stack.enter_context(outputs.prepared(folder, targets, overwrite))
+        runner = common.load_engine(model, engine, threads, provider, device, precision, compiled)
+        session = stack.enter_context(VideoSession(runner, clip))
         tracking.prompt(session, script)
-        run = _Run(session, clip, plan)
+        target = encoding.Target(out, "float16", is_zip=False, overwrite=overwrite)
+        origins = encoding.origins(clip, kept, script)
+        run = _Run(plan, encoding.TrackedFrames(session, clip, origins, script.objects, target))
         run.write(outputs.Outputs(folder, outputs.clip_info(clip), script.objects, wanted))
     raise typer.Exit(run.code)
 
@@ -113,11 +121,24 @@ def _direction(forward: bool, reverse: bool) -> Direction:
     return "forward" if forward else "reverse" if reverse else "both"
 
 
+def _frames(bundles: str, clip: Clip, plan: Plan) -> list[int]:
+    """Raises PromptError for frames that are not tracked."""
+    from splitmask.errors import PromptError
+    from splitmask.jobs import encoding
+
+    frames = encoding.parse_frames(bundles) if bundles else []
+    if frames:
+        encoding.check_frames(frames, clip)
+    for frame in frames:
+        if frame not in plan.forward:
+            raise PromptError(f"--bundles: frame {frame} is not tracked; widen --frames, or leave it out")
+    return frames
+
+
 @dataclass(slots=True)
 class _Run:
-    session: VideoSession
-    clip: Clip
     plan: Plan
+    bundles: TrackedFrames
     code: int = 0
     seconds: float = 0.0
 
@@ -131,30 +152,31 @@ class _Run:
         start = time.perf_counter()
         with Stopper() as stopper:
             with outputs, frame_progress(common.console()) as progress:
-                bar = progress.add_task(self.clip.name, total=self.plan.steps)
+                bar = progress.add_task(self.bundles.clip.name, total=self.plan.steps)
 
                 def tick() -> bool:
                     progress.advance(bar)
                     return not stopper.asked
 
-                for frame, result in track(self.session, self.clip, self.plan, tick):
-                    outputs.add(frame, result, self.session)
+                for frame, result in track(self.bundles.session, self.bundles.clip, self.plan, tick):
+                    outputs.add(frame, result, self.bundles.session)
+                    self.bundles.passed(frame.index)
             self.code = stopper.code
             self.seconds = time.perf_counter() - start
-            save(outputs, self.session, self.clip, complete=not stopper.asked)
+            save(outputs, self.bundles.session, self.bundles.clip, complete=not stopper.asked)
         self._report(outputs)
 
     def _report(self, outputs: Outputs) -> None:
         done = len(outputs.frames)
         frames = f"{'stopped after ' if self.code else ''}{common.plural(done, 'frame')}"
-        size = f"{self.clip.width} × {self.clip.height}"
+        size = f"{self.bundles.clip.width} × {self.bundles.clip.height}"
         rate = done / max(self.seconds, 1e-9)
-        common.say(f"{self.clip.name}: {frames} of {size}, {self.seconds:.1f} s, {rate:.1f} frames/s")
+        common.say(f"{self.bundles.clip.name}: {frames} of {size}, {self.seconds:.1f} s, {rate:.1f} frames/s")
         for info in outputs.objects:
             masks = [mask for frame in outputs.frames for mask in frame.objects if mask.id == info.id]
             scores = [mask.score for mask in masks if mask.presence > 0]
             where = f"in {len(scores)} of {common.plural(len(masks), 'frame')}"
             common.say(f"  {info.name}: {where}, mean score {sum(scores) / max(1, len(scores)):.2f}")
         common.say(f"→ {common.shown(outputs.folder)}/")
-        for note in self.clip.notes:
+        for note in self.bundles.clip.notes:
             typer.echo(f"note: {note}", err=True)

@@ -22,7 +22,7 @@ from splitmask.media.clip import digest
 from splitmask.media.files import check_readable, unreadable
 from splitmask.media.folder import natural_key
 from splitmask.media.image import SUFFIXES, is_image
-from splitmask.result import PromptRecord
+from splitmask.result import ObjectInfo, PromptRecord
 from splitmask.session import VideoSession
 
 _LARGEST_MEMBER = 1 << 30  # bytes of one picture in a zip
@@ -185,22 +185,36 @@ def origins(clip: Clip, frames: Sequence[int], script: Script) -> dict[int, Orig
     return {frame: Origin(clip.name, clip.sha256(), frame, clip.count(), said) for frame in frames}
 
 
+@dataclass(frozen=True, slots=True)
+class TrackedFrames:
+    """Frames whose bundles are written as a run passes them, and where each says it is from."""
+
+    session: VideoSession
+    clip: Clip
+    wanted: Mapping[int, Origin]
+    objects: Sequence[ObjectInfo]
+    target: Target
+
+    def passed(self, frame: int) -> Bundle | None:
+        """To be called after the run has given that frame out; None if it is not wanted."""
+        if frame not in self.wanted:
+            return None
+        known = [info for info in self.objects if info.id in self.session.object_ids]
+        bundle = of_frame(self.session, frame, known, self.wanted[frame])
+        bundle.save(self.target.path(frame_name(self.clip, frame)), self.target.dtype)
+        return bundle
+
+
 def encode_tracked(
-    session: VideoSession,
-    clip: Clip,
-    wanted: Mapping[int, Origin],
-    script: Script,
-    target: Target,
-    tick: tracking.Tick,
+    frames: TrackedFrames, script: Script, tick: tracking.Tick
 ) -> Iterator[tuple[int, Bundle]]:
-    """Tracks what was prompted and writes the bundles of the frames `wanted` as the run passes them, with
-    what each object is there."""
-    tracking.prompt(session, script)
-    objects = [info for info in script.objects if info.id in session.object_ids]
-    for picture, _ in tracking.track(session, clip, plan(clip, sorted(wanted), script), tick):
-        if picture.index in wanted:
-            bundle = of_frame(session, picture.index, objects, wanted[picture.index])
-            bundle.save(target.path(frame_name(clip, picture.index)), target.dtype)
+    """Tracks what was prompted and writes the bundles of the frames as the run passes them, with what
+    each object is there."""
+    tracking.prompt(frames.session, script)
+    run = plan(frames.clip, sorted(frames.wanted), script)
+    for picture, _ in tracking.track(frames.session, frames.clip, run, tick):
+        bundle = frames.passed(picture.index)
+        if bundle is not None:
             yield picture.index, bundle
 
 
