@@ -3,6 +3,7 @@ import { createRoot } from "react-dom/client";
 import "@/styles/studio.css";
 import { previewOf } from "@/api/bundles";
 import { registerOffline } from "@/offline/register";
+import { encodeAhead } from "@/state/ahead";
 import { setPreview, watchIsolation } from "@/state/clips";
 import { onModel, startModels } from "@/state/models";
 import { notify, report } from "@/state/notices";
@@ -33,6 +34,7 @@ async function start(root: HTMLElement): Promise<void> {
   setPreview(previewOf);
   followSystem(made);
   keepInStep(made);
+  encodeAhead(made);
   startSaving(made, () => painter?.snapshot() ?? Promise.resolve(null));
   createRoot(root).render(
     <StrictMode>

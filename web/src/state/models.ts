@@ -62,7 +62,7 @@ function warnOfFallback(studio: Studio, state: ModelState): void {
       key: "provider",
       level: "info",
       title: "WebGPU recommended",
-      text: state.fallback,
+      text: `${state.fallback.charAt(0).toUpperCase()}${state.fallback.slice(1)}, so the model runs on the processor: slower, with the same masks.`,
       way: null,
     });
 }

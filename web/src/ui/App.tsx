@@ -9,6 +9,7 @@ import { Dock, Sheet } from "@/ui/panel/Dock";
 import { Start } from "@/ui/Start";
 import type { StagePainter } from "@/ui/stage/painter";
 import { Stage } from "@/ui/stage/Stage";
+import { Tools } from "@/ui/stage/StageBar";
 import { StudioContext, useInfo, useLive } from "@/ui/studio";
 import { Timeline } from "@/ui/timeline/Timeline";
 
@@ -58,8 +59,9 @@ function Layout({ studio, onPainter }: AppProps) {
       <Banners />
       <div className="flex min-h-0 grow">
         <main className="flex min-w-0 grow flex-col">
-          <div className="relative min-h-0 grow">
-            {info === null ? <Start /> : <Stage onPainter={onPainter} />}
+          <div className="relative flex min-h-0 grow">
+            {info !== null && <Tools />}
+            <div className="min-w-0 grow">{info === null ? <Start /> : <Stage onPainter={onPainter} />}</div>
           </div>
           <Timeline />
         </main>

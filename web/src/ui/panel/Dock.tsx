@@ -20,7 +20,8 @@ export function Dock() {
   return (
     <aside
       aria-label="Panels"
-      className="flex w-[min(340px,38vw)] shrink-0 flex-col border-l border-line bg-panel xl:w-[360px]"
+      data-dock
+      className="flex w-(--dock) shrink-0 flex-col border-l border-line bg-panel"
     >
       <Panels />
     </aside>

@@ -53,7 +53,7 @@ function ObjectRow({ object, place, count }: { object: ObjectDoc; place: number;
       )}
       data-object={object.id}
     >
-      <Swatch object={object} place={place} />
+      <Swatch object={object} />
       {naming ? (
         <NameField object={object} onDone={() => setNaming(false)} />
       ) : (
@@ -92,9 +92,9 @@ function ObjectRow({ object, place, count }: { object: ObjectDoc; place: number;
   );
 }
 
-function Swatch({ object, place }: { object: ObjectDoc; place: number }) {
+function Swatch({ object }: { object: ObjectDoc }) {
   const studio = useStudio();
-  const sign = place === 0 && object.combine === "add" ? "" : COMBINE[object.combine].sign;
+  const sign = object.combine === "add" ? "" : COMBINE[object.combine].sign;
   return (
     <DropdownMenu.Root>
       <DropdownMenu.Trigger

@@ -1,7 +1,7 @@
 import { Loader2 } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { Marks } from "@/ui/stage/Marks";
-import { StageBar } from "@/ui/stage/StageBar";
+import { ZoomChip } from "@/ui/stage/StageBar";
 import { useClip, useInfo, useLive, useStudio } from "@/ui/studio";
 import { StageGestures } from "./gestures";
 import { StagePainter } from "./painter";
@@ -44,7 +44,7 @@ export function Stage({ onPainter }: { onPainter: (painter: StagePainter | null)
     >
       <Marks brushing={inside && active && tool === "brush"} />
       <StageState />
-      <StageBar />
+      <ZoomChip />
       <Busy />
     </div>
   );

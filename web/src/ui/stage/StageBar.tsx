@@ -5,36 +5,31 @@ import { place } from "@/render/view";
 import { cx, IconButton, Tip } from "@/ui/kit";
 import { useInfo, useLive, useStudio } from "@/ui/studio";
 
-export function StageBar() {
-  const info = useInfo();
-  if (info === null) return null;
-  return (
-    <>
-      <Tools />
-      <ZoomChip />
-    </>
-  );
-}
-
-function Tools() {
+/** Beside the stage; on a phone it lies over it. */
+export function Tools() {
   const active = useLive((live) => live.active);
   const tool = useLive((live) => live.tool);
   return (
     <div
       role="toolbar"
       aria-label="Tools"
-      aria-orientation="vertical"
-      className="absolute top-3 left-3 flex flex-col gap-1 rounded-xl border border-line bg-panel/95 p-1 shadow-float"
+      className="z-10 flex shrink-0 flex-col gap-1 bg-panel p-1.5 max-md:absolute max-md:top-2 max-md:left-1/2 max-md:-translate-x-1/2 max-md:flex-row max-md:rounded-xl max-md:border max-md:border-line max-md:bg-panel/95 max-md:p-1 max-md:shadow-float md:border-r md:border-line"
     >
       <ActionButton name="segment.activate" pressed={active} />
-      <span className="mx-1.5 h-px bg-line" aria-hidden />
+      <Rule />
       <ActionButton name="segment.points" pressed={active && tool === "point"} />
       <ActionButton name="segment.brush" pressed={active && tool === "brush"} />
       <ActionButton name="segment.auto" />
-      <span className="mx-1.5 h-px bg-line" aria-hidden />
+      <Rule />
       <ActionButton name="edit.undo" />
       <ActionButton name="edit.redo" />
     </div>
+  );
+}
+
+function Rule() {
+  return (
+    <span className="mx-1.5 h-px bg-line max-md:mx-0 max-md:my-1.5 max-md:h-auto max-md:w-px" aria-hidden />
   );
 }
 
@@ -63,7 +58,7 @@ export function ActionButton({ name, pressed, label }: { name: string; pressed?:
   );
 }
 
-function ZoomChip() {
+export function ZoomChip() {
   const studio = useStudio();
   const info = useInfo();
   const [zoom, stage, answer] = useLive((live) => [live.zoom, live.stage, live.answer] as const);

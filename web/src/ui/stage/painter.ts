@@ -82,8 +82,11 @@ export class StagePainter implements Screen {
   private async begin(): Promise<void> {
     try {
       const made = await createCompositor(() => this.freshCanvas(), this.failed);
-      if (this.closed) return made.dispose();
       this.compositor = made;
+      if (this.closed) {
+        this.close(); // it was closed while this was on its way
+        return;
+      }
       this.host.dataset.renderer = made.kind;
       void made.lost.then((reason) => this.recover(made, reason));
       this.resize();

@@ -51,7 +51,7 @@ function useWidth(): readonly [React.RefObject<HTMLDivElement | null>, number] {
   useEffect(() => {
     const element = ref.current;
     if (element === null) return;
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
+    const observer = new ResizeObserver(([entry]) => setWidth(entry?.contentRect.width ?? 0));
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
@@ -82,7 +82,7 @@ function Tracks({ zoom, onZoom }: { zoom: number; onZoom: (zoom: number) => void
   };
   const names = (
     <div className="hidden shrink-0 border-r border-line sm:block" style={{ width: LABELS }}>
-      <div className="h-[76px]" />
+      <div className="h-[72px]" />
       {clip.objects.map((each) => (
         <button
           key={each.id}
@@ -105,7 +105,7 @@ function Tracks({ zoom, onZoom }: { zoom: number; onZoom: (zoom: number) => void
       {names}
       <div
         ref={view}
-        className="relative mx-2 grow overflow-x-auto overflow-y-hidden sm:mx-3"
+        className="relative min-w-0 grow overflow-x-auto overflow-y-hidden px-2.5 sm:px-3"
         onWheel={(event) => {
           if (event.ctrlKey || event.metaKey)
             onZoom(Math.max(1, Math.min(400, zoom * Math.exp(-event.deltaY * 0.01))));
@@ -169,10 +169,10 @@ function Playhead({ scale }: { scale: Scale }) {
       aria-valuemax={scale.frames}
       aria-valuenow={frame + 1}
       aria-valuetext={`Frame ${frame + 1} of ${scale.frames}`}
-      className="pointer-events-none absolute inset-y-0 left-0 z-20 w-px rounded-sm bg-ink will-change-transform"
+      className="pointer-events-none absolute inset-y-0 left-0 z-20 w-px bg-[linear-gradient(transparent_15px,var(--ink)_15px)] will-change-transform"
       style={{ transform: `translateX(${middle(scale, frame)}px)` }}
     >
-      <span className="absolute -top-px -left-[5px] block h-3 w-[11px] rounded-[3px] bg-ink" />
+      <span className="absolute top-[15px] -left-[5px] block h-[9px] w-[11px] rounded-t-[3px] bg-ink [clip-path:polygon(0_0,100%_0,100%_55%,50%_100%,0_55%)]" />
     </div>
   );
 }
