@@ -28,7 +28,7 @@ ROOMS = [
     *("hub", "media", "model", "engine", "session", "bundle", "effects", "export"),
     *("onnx", "train", "eval", "jobs", "demo", "compat", "bench", "studio", "cli"),
 ]
-MAY_IMPORT_TORCH = ("model/", "engine/torch", "onnx/", "train/", "compat/", "bench/against_sam2")
+MAY_IMPORT_TORCH = ("model/", "engine/torch", "onnx/", "train/", "compat/", "bench/against_sam")
 LONGEST_FILE = 400  # lines
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ _EXAMPLES = common.examples(
     "splitmask bench cpu --threads 2 --memory --json",
     "splitmask bench cpu --against sam2",
 )
+_ORT_EXAMPLES = common.examples("splitmask bench ort", "splitmask bench ort --rounds 9 --json")
 _BUSY = 0.5  # cores in use before anything is measured
 
 
@@ -29,6 +31,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Measure how fast it is on this machine.")
     group.callback()(_group)
     group.command("cpu", help=common.help_of(cpu), epilog=_EXAMPLES)(cpu)
+    group.command("ort", help=common.help_of(ort), epilog=_ORT_EXAMPLES)(ort)
     app.add_typer(group, name="bench")
 
 
@@ -67,6 +70,42 @@ def cpu(
         against_sam2(against, rounds, threads, memory, as_json)
         return
     _cpu(rounds or 12, memory, as_json, model, threads)
+
+
+def ort(
+    rounds: int = typer.Option(
+        5, "--rounds", min=1, metavar="N", help="Samples of each; their median counts."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print the table as JSON."),
+    threads: int | None = common.THREADS,
+) -> None:
+    """Time our ONNX graphs beside those of samexporter.
+
+    SAM 2.1 tiny with drawn weights is exported by both, and each is run in turn through the same ONNX
+    Runtime: encoding in float32 and int8, and a click. Then nano in int8 beside itself, and how far int8
+    is off. Targets are those for 2 processor cores. scripts/install_samexporter.sh installs what it needs.
+    """
+    from splitmask.bench.pairs import Agreement, Ratio
+    from splitmask.cli.progress import frame_progress
+    from splitmask.engine.ort import usable_cores
+    from splitmask.errors import ModelError
+
+    if find_spec("torch") is None or find_spec("onnx") is None:
+        raise ModelError('bench ort exports models: pip install "splitmask[torch,onnx]"')
+    from splitmask.bench.against_samexporter import measure, steps
+
+    count = threads or usable_cores()
+    warn_if_busy()
+    with tempfile.TemporaryDirectory() as folder, frame_progress(common.console()) as progress:
+        bar = progress.add_task("measuring", total=steps(rounds))
+        ratios, agreements = measure(Path(folder), rounds, count, lambda: progress.advance(bar))
+    found: list[Ratio | Agreement] = [*ratios, *agreements]
+    if as_json:
+        about = {"threads": count, "machine": platform.machine(), "rows": [row.to_json() for row in found]}
+        common.say(json.dumps(about, indent=2))
+        return
+    heading = f"{'':<46} {'theirs':>12} {'ours':>12}"
+    common.say(f"onnxruntime, {common.plural(count, 'thread')}", "", heading, *(row.line() for row in found))
 
 
 def _cpu(rounds: int, memory: bool, as_json: bool, model: str, threads: int | None) -> None:
