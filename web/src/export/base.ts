@@ -31,10 +31,14 @@ export interface Label {
 export async function* framesOf(source: Source, job: Job): AsyncGenerator<number, void, undefined> {
   const [from, to] = rangeOf(source, job);
   for (let frame = from; frame < to; frame++) {
-    if (job.signal.aborted) throw new SplitmaskError("cancelled", "the export was cancelled");
+    if (job.signal.aborted) throw cancelled();
     yield frame;
     await job.progress((frame + 1 - from) / (to - from));
   }
+}
+
+export function cancelled(): SplitmaskError {
+  return new SplitmaskError("cancelled", "the export was cancelled");
 }
 
 /** Half-open. Throws `prompt` where the clip has no such frames. */

@@ -1,7 +1,7 @@
 /** The table of exports: what writes each format. */
 
 import { SplitmaskError } from "@/core/errors";
-import type { Job, Source, Write } from "./base";
+import { cancelled, type Job, type Source, type Write } from "./base";
 import { FORMATS } from "./formats";
 import { writeCoco, writeRleJson } from "./json";
 import { writeCutouts, writePngs } from "./png";
@@ -28,5 +28,10 @@ export async function takeAway(source: Source, job: Job): Promise<Blob> {
   if (source.clip.kind !== "video" && !format.stills) {
     throw new SplitmaskError("prompt", `${format.title} is for clips; choose a picture format for a photo`);
   }
-  return write(source, job);
+  try {
+    return await write(source, job);
+  } catch (error) {
+    // once it is cancelled, the clip may be closed under it
+    throw job.signal.aborted ? cancelled() : error;
+  }
 }

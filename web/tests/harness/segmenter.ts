@@ -90,7 +90,10 @@ function base64(bytes: Uint8Array): string {
   return btoa(text);
 }
 
-const harness = { segmenter, events, file, masks, plain, pixels, numberIn, takeAway, FrameSource };
+const harness = {
+  ...{ segmenter, events, file, masks, plain, pixels, numberIn, takeAway, FrameSource },
+  proxied: (progress: (share: number) => void) => proxy(progress),
+};
 
 declare global {
   interface Window {
