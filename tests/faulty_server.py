@@ -54,6 +54,7 @@ class FaultyServer:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.files: dict[str, bytes] = {}
         self.answers: dict[str, tuple[int, dict[str, str], bytes]] = {}  # path → fixed answers
+        self.busy: dict[str, int] = {}  # path → how often it answers 503 first
         self.faults: list[Fault] = []
         self.always = Fault()
         self.seen: list[Seen] = []
@@ -84,7 +85,11 @@ class FaultyServer:
 
         elsewhere: the server that keeps them.
         """
-        listing = {"sha": COMMIT, "siblings": [{"rfilename": name} for name in files]}
+        listing = {
+            "sha": COMMIT,
+            "tags": ["license:mit"],
+            "siblings": [{"rfilename": name} for name in files],
+        }
         self.answers[f"/api/models/{repo}"] = (200, {}, json.dumps(listing).encode())
         for name, data in files.items():
             for revision in ("main", COMMIT):
@@ -132,7 +137,10 @@ def _handler(owner: FaultyServer) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             owner.seen.append(Seen(self.command, path, headers | {"asked": self.path}))
             try:
-                if path in owner.answers:
+                if owner.busy.get(path, 0) > 0:
+                    owner.busy[path] -= 1
+                    self._send(503, {"Content-Length": "0"}, b"")
+                elif path in owner.answers:
                     status, extra, body = owner.answers[path]
                     self._send(status, extra | {"Content-Length": str(len(body))}, body)
                 elif path in owner.files:

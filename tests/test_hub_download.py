@@ -63,6 +63,7 @@ MENDED = {
     "stalls": [Fault(stall=300_000)],
     "ignores ranges": [Fault(cut=200_000), Fault(no_range=True)],
     "answers another range": [Fault(cut=200_000), Fault(shift=-7)],
+    "is cut again and again": [Fault(cut=70_000)] * 9,
     "tells too little": [Fault(length=-500_000), Fault(length=-1000)],
     "tells too much": [Fault(length=1000)],
     "tells nothing": [Fault(chunked=True, cut=200_000), Fault(chunked=True)],

@@ -213,6 +213,7 @@ def test_a_repository_with_one_checkpoint(server: FaultyServer, tmp_path: Path) 
     assert hub.locate("acme/mine") == path
     (about,) = [each for each in hub.entries() if each.name == "acme/mine"]
     assert (about.kind, about.sha256, about.bytes) == ("repository", SHA256, len(DATA))
+    assert (about.licence, about.repository) == ("mit", "acme/mine")
     assert [checked.right for checked in hub.verify("acme/mine")] == [True]
     assert hub.remove("acme/mine") == len(DATA)
     assert hub.locate("acme/mine") is None
@@ -274,6 +275,12 @@ def test_a_listing_that_makes_no_sense(server: FaultyServer) -> None:
         server.answers["/api/models/acme/odd"] = (200, {}, body)
         assert "no list of the files" in error_of("acme/odd")
     assert "has no gone (404)" in error_of("acme/gone")
+
+
+def test_a_hub_that_is_busy_is_asked_again(server: FaultyServer) -> None:
+    server.busy = {"/api/models/acme/mine": 2, "/acme/mine/resolve/main/mine.pt": 2}
+    assert hub.pull("acme/mine", settings=quick()).read_bytes() == DATA
+    assert set(server.busy.values()) == {0}
 
 
 def test_a_failed_pull_leaves_no_empty_folders(server: FaultyServer, tmp_path: Path) -> None:
@@ -458,6 +465,7 @@ def test_what_is_stopped_goes_on(server: FaultyServer, tmp_path: Path, how: sign
     _, err = process.communicate(timeout=30)
     assert process.returncode == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}[how]
     assert "Traceback" not in err
+    assert ("goes on from here" in err) == (how == signal.SIGINT)
     assert hub.locate("acme/mine") is None
     kept = part.stat().st_size
     assert part.read_bytes() == DATA[:kept]

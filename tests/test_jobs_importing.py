@@ -161,6 +161,16 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     assert [name for name in files(tmp_path / "home") if not name.endswith(".lock")] == []
 
 
+def test_graphs_that_are_damaged_later_are_listed_and_told_of() -> None:
+    made = import_model(small_model(), "mine")
+    (Path(made.path or "") / "graphs.json").write_text("{")
+    assert hub.entries()[-1].name == "mine"
+    assert [checked.right for checked in hub.verify("mine")].count(False) == 1
+    with pytest.raises(ModelError, match=r"graphs\.json is damaged"):
+        load("mine")
+    assert hub.remove("mine") == made.bytes
+
+
 def test_a_record_that_is_damaged_is_no_model(checkpoint: Path) -> None:
     import_model(checkpoint, "mine")
     record = home_folder() / "models" / "mine" / "model.json"

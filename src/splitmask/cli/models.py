@@ -108,14 +108,18 @@ def pull(
         raise ModelError(f"unknown host {origin!r}: choose auto, hub or meta")
     for name in names:
         with shown_on(common.console()) as watcher:
-            path = fetch(
-                name,
-                origin=cast("Origin", origin),
-                mirror=mirror or "",
-                base_url=base_url or "",
-                offline=offline,
-                watcher=watcher,
-            )
+            try:
+                path = fetch(
+                    name,
+                    origin=cast("Origin", origin),
+                    mirror=mirror or "",
+                    base_url=base_url or "",
+                    offline=offline,
+                    watcher=watcher,
+                )
+            except KeyboardInterrupt:
+                watcher.note(f"stopped: splitmask models pull {name} goes on from here")
+                raise
         common.say(f"{name}: {path}" if watcher.fetched else f"{name} is here already: {path}")
 
 

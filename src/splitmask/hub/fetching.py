@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from splitmask.errors import ModelError
-from splitmask.hub import folders, hosts, names, store
+from splitmask.hub import folders, hosts, marks, names, store
 from splitmask.hub.digests import Digest
 from splitmask.hub.disk import in_words, readable
 from splitmask.hub.download import Offer, download, size_of
-from splitmask.hub.hosts import Host, Hub, Wanted
+from splitmask.hub.hosts import Host, Hub, Listing, Wanted
 from splitmask.hub.http import HostError
 from splitmask.hub.layout import Repo, discard, tidy
 from splitmask.hub.settings import Settings, from_environment, host_url
 from splitmask.presets import Preset
 
 Origin = Literal["auto", "hub", "meta"]
-PULLED = "pulled"  # a folder in SPLITMASK_HOME: which repositories were asked for by name
 
 
 class Watcher(Protocol):
@@ -105,20 +104,17 @@ class _Pull:
         self._require_network(repo.name)
         host = hosts.hub(self.settings.endpoint, self.settings.token)
         listing = self._listing(host, repo)
-        wanted = Wanted(repo.name, folders.choose(listing, f"{host.label}/{repo.name}"))
+        wanted = Wanted(repo.name, folders.choose(listing.files, f"{host.label}/{repo.name}"))
         main = self._fetch(repo, wanted, [host])
         if main.name == folders.GRAPHS:
-            for each in _graphs(repo, main.parent, listing):
+            for each in _graphs(repo, main.parent, listing.files):
                 self._fetch(repo, each, [host])
-        marker = self.settings.home / PULLED / repo.folder.name
-        with in_words(marker, repo.name):
-            marker.parent.mkdir(parents=True, exist_ok=True)
-            marker.touch()
+        marks.mark(self.settings.home, repo, listing.licence)
         return names.main_of(main.parent, main.name)
 
-    def _listing(self, host: Hub, repo: Repo) -> list[str]:
+    def _listing(self, host: Hub, repo: Repo) -> Listing:
         try:
-            return host.files(repo.name, self.settings)
+            return host.listing(repo.name, self.settings)
         except HostError as fault:
             raise ModelError(f"cannot pull {repo.name}: {host.label} {fault}") from fault
 

@@ -15,6 +15,7 @@ from splitmask.hub.http import HostError, persistently, requested
 from splitmask.hub.settings import META, Settings
 from splitmask.presets import Preset
 
+_LICENCE = "license:"  # what the tag that names it begins with
 _LONGEST_LISTING = 8 << 20  # bytes
 
 
@@ -31,6 +32,14 @@ class Wanted:
     size: int | None = None
     revision: str = "main"
     snapshot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Of a repository: its files' names, and its licence as the hub writes it, empty if it has none."""
+
+    files: list[str]
+    licence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +89,8 @@ class Hub:
             self.headers,
         )
 
-    def files(self, repo: str, settings: Settings) -> list[str]:
-        """Names of all files in a repository. Raises HostError."""
+    def listing(self, repo: str, settings: Settings) -> Listing:
+        """What is in a repository. Raises HostError."""
 
         def ask() -> Any:
             url = f"{self.endpoint}/api/models/{repo}"
@@ -91,10 +100,12 @@ class Hub:
                 except ValueError as error:
                     raise HostError(f"sends no list of the files of {repo}") from error
 
-        listing = self._patiently(ask, settings)
+        told = self._patiently(ask, settings)
         try:
-            return [str(each["rfilename"]) for each in listing["siblings"]]
-        except (KeyError, TypeError) as error:
+            tags = [str(tag) for tag in told.get("tags") or ()]
+            licence = next((tag for tag in tags if tag.startswith(_LICENCE)), "").removeprefix(_LICENCE)
+            return Listing([str(each["rfilename"]) for each in told["siblings"]], licence)
+        except (KeyError, TypeError, AttributeError) as error:
             raise HostError(f"sends no list of the files of {repo}") from error
 
     def _patiently(self, ask: Any, settings: Settings) -> Any:

@@ -88,7 +88,7 @@ def faults() -> Iterator[None]:
 
 def _follow(url: str, headers: dict[str, str], timeout: float, method: str, elsewhere: bool) -> Response:
     opener = urllib.request.build_opener(_AsIs)
-    headers = {"User-Agent": f"splitmask/{__version__}", "Accept-Encoding": "identity", **headers}
+    headers = {"User-Agent": f"splitmask/{__version__}", **headers}
     for _ in range(_MOST_REDIRECTS):
         request = urllib.request.Request(url, headers=headers, method=method)
         response: Response = opener.open(request, timeout=timeout)

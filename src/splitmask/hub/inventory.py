@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from splitmask.errors import ModelError
-from splitmask.hub import folders, names, store
+from splitmask.hub import folders, marks, names, store
 from splitmask.hub.download import size_of
-from splitmask.hub.fetching import PULLED
 from splitmask.hub.layout import Repo, digest_of, repos
 from splitmask.hub.settings import Settings, from_environment
 from splitmask.presets import PRESETS, Preset
@@ -111,30 +111,30 @@ def _repositories(settings: Settings) -> Iterator[Entry]:
     for repo in repos(settings.cache):
         if repo.name not in official and (path := names.in_cache(repo)) and _is_ours(repo, path, settings):
             digest = None if path.is_dir() else digest_of(path)
-            yield _of_path(repo.name, "repository", path, digest.value if digest else None)
+            entry = _of_path(
+                repo.name, "repository", path, _preset_in(path), digest.value if digest else None
+            )
+            yield replace(entry, licence=marks.licence(settings.home, repo), repository=repo.name)
 
 
 def _is_ours(repo: Repo, path: Path, settings: Settings) -> bool:
     """Whether it was pulled by splitmask or is a model of its kind: caches hold much else."""
-    if (settings.home / PULLED / repo.folder.name).exists() or path.is_dir():
-        return True
-    return path.suffix == ".safetensors" and _PRESET_KEY in (_header(path).get("__metadata__") or {})
+    return marks.is_marked(settings.home, repo) or path.is_dir() or _preset_in(path) != ""
 
 
 def _imported(kept: store.Imported, settings: Settings) -> Entry:
     path = names.main_of(store.folder_of(settings.home, kept.name), kept.main)
-    entry = _of_path(kept.name, "imported", path, kept.files.get(kept.main), kept.preset)
+    entry = _of_path(kept.name, "imported", path, kept.preset, kept.files.get(kept.main))
     return replace(entry, bytes=kept.bytes)
 
 
-def _of_path(name: str, kind: Kind, path: Path, sha256: str | None, preset_name: str = "") -> Entry:
+def _of_path(name: str, kind: Kind, path: Path, preset_name: str, sha256: str | None) -> Entry:
     files = [path]
-    if path.is_dir():
-        graphs = folders.read_graphs(path)
-        preset_name, sha256 = graphs.preset, graphs.weights_sha256
-        files = [path / folders.GRAPHS, *(path / file for file in graphs.files)]
-    elif path.suffix == ".safetensors":
-        preset_name = preset_name or (_header(path).get("__metadata__") or {}).get(_PRESET_KEY, "")
+    with suppress(ModelError):  # what is damaged is listed too, and `verify` tells
+        if path.is_dir():
+            graphs = folders.read_graphs(path)
+            preset_name, sha256 = graphs.preset, graphs.weights_sha256
+            files = [path / folders.GRAPHS, *(path / file for file in graphs.files)]
     preset = PRESETS.get(preset_name)
     return Entry(
         name=name,
@@ -144,7 +144,7 @@ def _of_path(name: str, kind: Kind, path: Path, sha256: str | None, preset_name:
         parameters=(preset.parameters or None) if preset else None,
         image_size=preset.image_size if preset else None,
         licence=None,
-        repository=name if kind == "repository" else None,
+        repository=None,
         checkpoint=None if path.is_dir() else path.name,
         download_bytes=None,
         path=str(path),
@@ -152,6 +152,12 @@ def _of_path(name: str, kind: Kind, path: Path, sha256: str | None, preset_name:
         partial_bytes=0,
         sha256=sha256,
     )
+
+
+def _preset_in(path: Path) -> str:
+    """The preset that a safetensors file names in its metadata; empty for all else."""
+    metadata = _header(path).get("__metadata__") if path.suffix == ".safetensors" else None
+    return str(metadata.get(_PRESET_KEY, "")) if isinstance(metadata, dict) else ""
 
 
 def count_parameters(path: Path) -> int:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from splitmask.errors import ModelError
-from splitmask.hub import folders, names, store
+from splitmask.hub import folders, marks, names, store
 from splitmask.hub.digests import Digest
 from splitmask.hub.disk import in_words
 from splitmask.hub.download import size_of
-from splitmask.hub.fetching import PULLED
 from splitmask.hub.inventory import Entry, entry
 from splitmask.hub.layout import Repo, digest_of, discard
 from splitmask.hub.settings import Settings, from_environment
@@ -70,7 +69,7 @@ def remove(name: str) -> int:
     with repo.locked(preset.sha256 if preset else "remove"), in_words(repo.folder, name):
         for file in files:
             discard(file, repo)
-        (settings.home / PULLED / repo.folder.name).unlink(missing_ok=True)
+        marks.unmark(settings.home, repo)
     return freed
 
 
