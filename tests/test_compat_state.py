@@ -73,6 +73,15 @@ def test_options_of_loading_change_nothing_but_where_things_are(
     torch.testing.assert_close(run(state, start_frame_idx=10, reverse=True), expected, rtol=0, atol=0)
 
 
+def test_the_next_frame_is_decoded_while_one_is_worked_on(video: Path) -> None:
+    eager, lazy = (open_frames(video, 64, CPU, ahead=ahead) for ahead in (True, False))
+    for frames in (eager, lazy):
+        for index in (7, 6):  # a run in reverse
+            _ = frames[index]
+    assert 5 in eager._held
+    assert 5 not in lazy._held
+
+
 def test_objects_together_are_what_each_is_alone(video: Path) -> None:
     together = run(prompted(video))
     alone = predictor().init_state(video)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -16,7 +17,7 @@ from splitmask.model import Sam2
 from splitmask.presets import TEST_CONV
 from splitmask.session import FrameResult, ImageSession, ImageStack, VideoSession
 from splitmask.session.track import Track
-from splitmask.types import Prompt
+from splitmask.types import Frame, Prompt
 
 CLIP = SCENE.frames[:24]
 
@@ -76,6 +77,42 @@ def test_a_rebuilt_memory_is_as_good_as_a_kept_one(monkeypatch: pytest.MonkeyPat
         ours, theirs = logits(rebuilt[t], 3), logits(kept[t], 3)
         np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=0.03)
         assert ((ours > 0) == (theirs > 0)).mean() > 0.999
+
+
+def test_a_stream_gives_each_result_before_the_next_frame_comes() -> None:
+    delivered: list[int] = []
+
+    def camera() -> Iterator[Frame]:
+        for index, image in enumerate(CLIP):
+            delivered.append(index)
+            yield Frame(index, image)
+
+    with VideoSession(engine(), ImageStack(CLIP)) as session:
+        session.add_prompt(1, 0, click(20, 44))
+        expected = run(session.propagate())
+    with VideoSession(engine(), camera()) as session:
+        session.add_prompt(1, 0, click(20, 44))
+        for result in session.propagate():
+            assert delivered[-1] <= result.index + 1
+            np.testing.assert_allclose(logits(result, 1), logits(expected[result.index], 1), atol=0.05)
+    assert delivered == list(range(24))
+
+
+def test_many_sessions_on_one_model() -> None:
+    def tracked() -> dict[int, FrameResult]:
+        with VideoSession(engine(), ImageStack(CLIP[:8])) as session:
+            for object_id, prompt in prompts().items():
+                session.add_prompt(object_id, 0, prompt)
+            return run(session.propagate())
+
+    expected = tracked()
+    with ThreadPoolExecutor(4) as pool:
+        together = [future.result() for future in [pool.submit(tracked) for _ in range(8)]]
+    for results in together:
+        for t in range(8):
+            for object_id in prompts():
+                ours, theirs = logits(results[t], object_id), logits(expected[t], object_id)
+                np.testing.assert_allclose(ours, theirs, atol=1e-3)
 
 
 def test_an_image_session() -> None:
