@@ -91,7 +91,8 @@ def draw(corpus: Corpus, layers: Layers, size: int) -> tuple[Tensor, Tensor]:
     b, t, p = layers.samples.shape
     flat = b * t
     device = corpus.images.device
-    images = torch.rand(flat, 3, 1, 1, device=device).expand(-1, -1, size, size)
+    beyond = torch.rand(b, 1, 3, 1, 1, device=device).expand(-1, t, -1, size, size)
+    images = beyond.reshape(flat, 3, size, size)
     labels = torch.zeros(flat, 1, size, size, device=device)
     for j in range(p):
         samples, affine = layers.samples[:, :, j].reshape(-1), layers.affine[:, :, j].reshape(-1, 2, 3)
