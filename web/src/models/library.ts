@@ -136,7 +136,10 @@ export class Library {
       throw error;
     }
     if (manifest.complete) return null;
-    throw new SplitmaskError("model.missing", `${source.title} is not at ${url}: choose another model`);
+    throw new SplitmaskError(
+      "model.missing",
+      `${source.title} is not at ${url}: choose another model, or drop its folder of graphs`,
+    );
   }
 
   async #bring(source: Source, manifest: Manifest, text: string, fetching: Fetching): Promise<void> {
