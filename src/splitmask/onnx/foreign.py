@@ -10,7 +10,9 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnxruntime as ort
 
 from splitmask.engine.graphs import MASKS_ONLY, OPTIONAL, TENSORS, GraphInfo, GraphSet, TensorInfo
 from splitmask.errors import ModelError
@@ -34,16 +36,34 @@ def with_decoder(made: GraphSet, folder: Path, decoder: Path) -> GraphSet:
         raise ModelError(f"{decoder} is no ONNX file, or one that keeps its weights elsewhere") from error
     inputs, outputs = _tensors(graph.input), _tensors(graph.output)
     _check(decoder, made.preset, inputs, outputs)
-    masks = outputs[0].shape[1]
+    masks = _masks_of(decoder, data, made.preset)
     if masks not in (3, 4):
-        raise ModelError(f"{decoder} gives {masks} masks: export it with 3, or 4")
+        raise ModelError(f"{decoder} gives {masks} masks, not 3 or 4")
     file = f"{NAME}.onnx"
     write_bytes(folder / file, data)
     info = GraphInfo(file, len(data), hashlib.sha256(data).hexdigest(), inputs, outputs)
     graphs = {name: each for name, each in made.graphs.items() if name not in OPTIONAL}
-    changed = replace(made, graphs=graphs | {NAME: info}, masks=int(masks), mask_size=None, points=None)
+    changed = replace(made, graphs=graphs | {NAME: info}, masks=masks, mask_size=None, points=None)
     changed.write(folder)
     return changed
+
+
+def _masks_of(path: Path, data: bytes, preset: Preset) -> int:
+    """How many masks a click gets: exports do not always say it, so it is clicked."""
+    c, side = preset.dim, preset.grid
+    shapes = (
+        *((1, c, side, side), (1, c // 8, 4 * side, 4 * side), (1, c // 4, 2 * side, 2 * side)),
+        *((1, 1, 2), (1, 1), (1, 1, preset.mask_size, preset.mask_size), (1,)),
+    )
+    feed = {
+        name: np.zeros(shape, np.float32) for name, shape in zip(TENSORS[NAME][0], shapes, strict=True)
+    }
+    try:
+        session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
+        return int(session.run(MASKS_ONLY[:1], feed)[0].shape[1])
+    except Exception as error:  # the runtime's have no common base
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{path} does not answer a click on {preset.name}: {reason}") from error
 
 
 def _tensors(values: object) -> tuple[TensorInfo, ...]:
