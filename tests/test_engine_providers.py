@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,14 @@ import pytest
 from onnx import numpy_helper
 
 from cli_helpers import photo, small_model, splitmask
+from onnx_helpers import redrawn
 from splitmask.engine import golden, load, providers
 from splitmask.engine.graphs import FILE
 from splitmask.engine.ort import OrtEngine
 from splitmask.engine.providers import CPU, ORDER, PROVIDERS, Graph, Provider, candidates, first_working
 from splitmask.errors import ModelError
+from splitmask.onnx.export import export
+from splitmask.presets import TEST_CONV
 from splitmask.types import Decoded, Features, Recollection
 
 HERE = set(onnxruntime.get_available_providers())
@@ -139,6 +143,25 @@ def test_many_threads_share_a_session_and_its_bindings() -> None:
             found = list(pool.map(lambda i: click(engine, engine.encode(picture(i))).masks, range(8)))  # noqa: B023
         for a, b in zip(found, wanted, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+def test_threads_that_click_one_frame_share_what_is_prepared_for_it(tmp_path: Path) -> None:
+    export(redrawn(TEST_CONV), tmp_path, prepare=True)
+    plain = OrtEngine(small_model(), threads=1, provider="cpu")
+    wanted = click(plain, plain.encode(picture())).masks
+    together = Barrier(8)
+    for row in (CPU, BOUND):
+        engine = OrtEngine(tmp_path, threads=1, provider=row)
+        for _ in range(20):
+            features = engine.encode(picture())
+
+            def first_click(_: int) -> np.ndarray:
+                together.wait()
+                return click(engine, features).masks  # noqa: B023
+
+            with ThreadPoolExecutor(8) as pool:
+                for masks in pool.map(first_click, range(8)):
+                    np.testing.assert_allclose(masks, wanted, rtol=1e-3, atol=1e-3)
 
 
 Change = Callable[[np.ndarray], np.ndarray]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from threading import Lock
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class Decoder:
         self._graphs, self._run = graphs, run
         self._one_by_one = graphs.points is not None or not graphs.tracks
         self._frames: dict[int, tuple[weakref.ref[Tensor], list[Tensor]]] = {}
+        self._lock = Lock()
 
     def expect(self, features: Features) -> Features:
         """Features of a frame that may be clicked more than once: what the decoder makes of them alone is
@@ -72,14 +74,16 @@ class Decoder:
             return None
         if not known[1]:
             maps = features.image_embed, features.high_res_feats_0, features.high_res_feats_1
-            known[1].extend(self._run("decode_prepare", *maps, keep=True))
+            made = self._run("decode_prepare", *maps, keep=True)
+            with self._lock:  # two threads may have made it
+                known[1][:] = known[1] or made
             self._forget_oldest()
         return known[1]
 
     def _forget_oldest(self) -> None:
-        ready = [made for _, made in list(self._frames.values()) if made]
-        for made in ready[:-_MOST_PREPARED]:
-            self._frames = {key: each for key, each in self._frames.items() if each[1] is not made}
+        ready = [key for key in list(self._frames) if (known := self._frames.get(key)) and known[1]]
+        for key in ready[:-_MOST_PREPARED]:
+            self._frames.pop(key, None)
 
     def _filled(self, points: FloatArray, labels: FloatArray) -> tuple[FloatArray, FloatArray]:
         """One object's points as many as the graph takes."""
