@@ -76,7 +76,7 @@ def test_usage_errors_are_one_line_and_exit_2(
 
 
 def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("splitmask.cli.models.table", lambda: 1 / 0)
+    monkeypatch.setattr("splitmask.cli.models.list_models", lambda as_json: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         app.app(["models"], standalone_mode=False)
 
@@ -95,10 +95,10 @@ def test_sigterm_unwinds() -> None:
     code = (
         "import os, signal, time\n"
         "from splitmask.cli import app, main, models\n"
-        "def wait():\n"
+        "def wait(as_json):\n"
         "    try: os.kill(os.getpid(), signal.SIGTERM); time.sleep(20)\n"
         "    finally: print('cleaned up')\n"
-        "models.table = wait\n"
+        "models.list_models = wait\n"
         "raise SystemExit(main(['models']))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
