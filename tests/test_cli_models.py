@@ -179,6 +179,22 @@ def test_imported_models_are_named_too(server: FaultyServer, capsys: Capsys, tmp
     assert "unknown model" in splitmask(capsys, "models", "remove", "small").error
 
 
+WITHOUT_TORCH = """
+import sys
+for name in ("torch", "safetensors", "huggingface_hub", "httpx2"):
+    sys.modules[name] = None
+from splitmask.cli import main
+for words in (["pull", "acme/mine"], ["verify", "acme/mine"], ["list"], ["remove", "acme/mine"]):
+    assert main(["models", *words]) == 0
+"""
+
+
+def test_a_bare_installation_pulls(server: FaultyServer) -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "200.0 kB freed" in done.stdout
+
+
 def test_a_terminal_sees_a_bar(server: FaultyServer) -> None:
     """A pseudo-terminal, because only there is it drawn."""
     master, slave = pty.openpty()

@@ -27,18 +27,24 @@ class Graphs:
 
 
 def choose(names: Iterable[str], where: object) -> str:
-    """The file that makes a folder a model: graphs.json, an official checkpoint, or the only one.
+    """The file that makes a folder a model: graphs.json, or else its checkpoint. As `checkpoint`."""
+    names = list(names)
+    return GRAPHS if GRAPHS in names else checkpoint(names, where, f"{GRAPHS} or ")
 
-    Raises ModelError if there is none, or several to choose from.
+
+def checkpoint(names: Iterable[str], where: object, instead: str = "") -> str:
+    """The official checkpoint among a folder's files, or else the only one.
+
+    where: what to call the folder. Raises ModelError if there is none, or several to choose from.
     """
     top = [name for name in names if "/" not in name and "\\" not in name]
     official = [preset.checkpoint for preset in PRESETS.values() if preset.checkpoint in top]
-    if GRAPHS in top:
-        return GRAPHS
     found = official or sorted(name for name in top if PurePosixPath(name).suffix in _SUFFIXES)
     if len(found) != 1:
         what = ", ".join(found) or "none"
-        raise ModelError(f"{where} should hold {GRAPHS} or one .pt or .safetensors, found {what}")
+        raise ModelError(
+            f"{where} should hold {instead}one .pt or .safetensors, found {what}: give the file's path"
+        )
     return found[0]
 
 

@@ -6,7 +6,6 @@ line: which parameters, and which preset the file looks like.
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -20,6 +19,8 @@ from torch import Tensor
 from splitmask.errors import ModelError
 from splitmask.files import replacing
 from splitmask.hub import resolve
+from splitmask.hub.digests import sha256
+from splitmask.hub.folders import checkpoint
 from splitmask.model.sam2 import Sam2
 from splitmask.presets import PRESETS, Preset, get_preset
 
@@ -75,27 +76,13 @@ def save_model(
 
 def sha256_of(path: str | Path) -> str:
     """Hexadecimal digest of a file. Raises ModelError if it cannot be read."""
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from error
+    return sha256(Path(path))
 
 
 def locate(name_or_path: str | Path) -> Path:
     """The file that a model's name or path stands for. Raises ModelError if there is none."""
     path = resolve(name_or_path)
-    return _file_of_folder(path) if path.is_dir() else path
-
-
-def _file_of_folder(folder: Path) -> Path:
-    official = [folder / preset.checkpoint for preset in PRESETS.values() if preset.checkpoint]
-    found = [path for path in official if path.is_file()]
-    found = found or sorted(p for p in folder.iterdir() if p.suffix in (".safetensors", ".pt", ".pth"))
-    if len(found) != 1:
-        what = ", ".join(path.name for path in found) or "none"
-        raise ModelError(f"{folder} should hold one .pt or .safetensors, found {what}: give the file's path")
-    return found[0]
+    return path / checkpoint([file.name for file in path.iterdir()], path) if path.is_dir() else path
 
 
 def read_state(path: Path) -> tuple[State, Mapping[str, str]]:
