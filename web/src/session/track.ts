@@ -151,10 +151,10 @@ export class Track {
   /** Makes the frame a prompted one, with that result; what follows from it becomes stale. */
   setPrompt(frame: number, prompt: Prompt, output: Output): void {
     const direction = this.direction(frame);
+    this.store.put(this.object, frame, output, null); // first, as there may be no room for it
     this.forget(frame);
     this.prompted.set(frame, { prompt, output, direction, memory: null });
     this.tracked.delete(frame);
-    this.store.put(this.object, frame, output, null);
     this.markStale(frame);
     this.version += 1;
   }

@@ -121,10 +121,15 @@ export class Clips {
     }
   }
 
-  /** Ready to be asked, with the engine that is loaded. */
   async at(id: ClipId): Promise<OpenClip> {
     const clip = await this.open.get(id);
     if (clip === undefined) throw new SplitmaskError("internal", `clip ${id} is not open`);
+    return clip;
+  }
+
+  /** The same, to compute with the engine that is loaded. */
+  async ready(id: ClipId): Promise<OpenClip> {
+    const clip = await this.at(id);
     if (this.engine !== null) clip.use(this.engine);
     return clip;
   }
@@ -139,7 +144,7 @@ export class Clips {
     if (this.engine === engine) return;
     this.engine = engine;
     const clips = await Promise.allSettled(this.open.values());
-    for (const clip of clips) if (clip.status === "fulfilled") clip.value.session.release();
+    for (const clip of clips) if (clip.status === "fulfilled") clip.value.session.close();
   }
 
   async close(id: ClipId): Promise<void> {

@@ -97,12 +97,12 @@ export class Host implements Segmenter {
   // session/
 
   async prepare(id: ClipId, frame: number): Promise<void> {
-    const clip = await this.clips.at(id);
+    const clip = await this.clips.ready(id);
     await clip.session.prepare(frame, clip.ask("prepare"));
   }
 
   async prompt(id: ClipId, object: number, frame: number, prompt: Prompt): Promise<Decision | null> {
-    const clip = await this.clips.at(id);
+    const clip = await this.clips.ready(id);
     return clip.session.addPrompt(object, frame, prompt, clip.ask(`prompt ${object} ${frame}`));
   }
 
@@ -118,7 +118,7 @@ export class Host implements Segmenter {
   }
 
   async hover(id: ClipId, frame: number, x: number, y: number): Promise<Rle | null> {
-    const clip = await this.clips.at(id);
+    const clip = await this.clips.ready(id);
     const isOvertaken = clip.ask("hover");
     if (!clip.session.isEncoded(frame)) return null;
     return clip.session.preview(
@@ -129,7 +129,7 @@ export class Host implements Segmenter {
   }
 
   async autoDetect(id: ClipId, frame: number): Promise<{ readonly prompt: Prompt; readonly rle: Rle }> {
-    const { session } = await this.clips.at(id);
+    const { session } = await this.clips.ready(id);
     const { size } = session.reader;
     const prompt = await session.ask(frame, (engine, features) => prominentClick(engine, features, size));
     const rle = await session.preview(frame, prompt, () => false);
@@ -138,7 +138,7 @@ export class Host implements Segmenter {
   }
 
   async run({ clip: id, start, reverse, maxFrames }: RunRequest): Promise<RunSummary> {
-    const clip = await this.clips.at(id);
+    const clip = await this.clips.ready(id);
     const begin = performance.now();
     const seconds = () => (performance.now() - begin) / 1000;
     const steps = clip.session.propagate(start, maxFrames, { reverse, redo: false, leadIn: false });
