@@ -17,6 +17,7 @@ from PIL import Image
 from scipy import ndimage
 
 import compat_official as official
+from compat_official import one_thread  # noqa: F401 - at work in every test here
 from splitmask.compat.sam2 import SAM2VideoPredictor, video_state
 from splitmask.compat.sam2.base import Flags
 from splitmask.compat.sam2.components import drop_islands, fill_holes, region_areas

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 import compat_official as official
+from compat_official import one_thread  # noqa: F401 - at work in every test here
 from splitmask.compat.sam2 import SAM2VideoPredictor, amg
 from splitmask.compat.sam2.base import SAM2Base
 from splitmask.demo.scene import BALL, BALLOON, Scene
@@ -22,15 +22,6 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 OURS, THEIRS = "splitmask.compat.sam2", "sam2"
 NAMES = ("sam2_image", "sam2_video", "sam2_automatic")
 Run = Callable[..., str]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """These models are too small for more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

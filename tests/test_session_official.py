@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import compat_official as official
+from compat_official import one_thread  # noqa: F401 - at work in every test here
 from session_helpers import box_prompt, click
 from splitmask.engine.preprocess import stretch
 from splitmask.engine.torch import TorchEngine
@@ -117,15 +118,6 @@ def rectangle(x0: int, y0: int, x1: int, y1: int) -> Prompt:
     mask = np.zeros(SIZE, bool)
     mask[y0:y1, x0:x1] = True
     return Prompt(mask=mask)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """These models are too small for more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from splitmask.presets import PRESETS
 pytestmark = [*official.needs_official, pytest.mark.parity, pytest.mark.timeout(3600)]
 
 MODELS = [name for name, preset in PRESETS.items() if preset.checkpoint]
-SEEDS = {"sam2.0-base+": 2}  # else 1; with 1 its logits of ±30 are off by 1.1e-4, the rounding of float32
 SIZE_OF_VIDEO = 256  # four sizes through 24 frames at 1024 would take hours on a CPU
 FLAGS = Flags(dynamic_multimask_via_stability=True, binarize_mask_from_pts_for_mem_enc=True)
 
@@ -29,7 +28,10 @@ FLAGS = Flags(dynamic_multimask_via_stability=True, binarize_mask_from_pts_for_m
 @pytest.mark.parametrize("name", MODELS)
 def test_image(name: str) -> None:
     theirs = official.build_image(PRESETS[name])
-    state = official.redraw(theirs, seed=SEEDS.get(name, 1))
+    state = official.redraw(theirs, seed=1)
+    for key in state:  # logits of ±10 as trained models have them: those of ±100 are rounded by 1e-4
+        if "output_hypernetworks_mlps" in key and ".layers.2." in key:
+            state[key] *= 0.2
     theirs.load_state_dict(state)
     ours = official.compat(SAM2Base(PRESETS[name], FLAGS), state)
     from sam2.sam2_image_predictor import SAM2ImagePredictor as Official
