@@ -19,7 +19,7 @@ _EXAMPLES = common.examples("splitmask models", "splitmask models list --json")
 _PULL_EXAMPLES = common.examples(
     "splitmask models pull sam2.1-tiny",
     "splitmask models pull sam2.1-large --from meta",
-    "splitmask models pull facebook/sam2.1-hiera-small --mirror https://hf-mirror.com",
+    "splitmask models pull facebook/sam2.1-hiera-small --mirror https://hub.example.org",
 )
 _IMPORT_EXAMPLES = common.examples(
     "splitmask models import sam2.1_hiera_tiny.pt",
