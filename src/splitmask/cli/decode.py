@@ -17,7 +17,7 @@ _EXAMPLES = common.examples(
 
 
 def register(app: typer.Typer) -> None:
-    ordered.register(app, "decode", decode, _EXAMPLES)
+    ordered.add_command(app, "decode", decode, _EXAMPLES)
 
 
 def decode(

@@ -54,7 +54,7 @@ class PromptCommand(TyperCommand):
         return super().parse_args(ctx, args)
 
 
-def register(app: typer.Typer, name: str, command: Callable[..., None], examples: str) -> None:
+def add_command(app: typer.Typer, name: str, command: Callable[..., None], examples: str) -> None:
     """Adds a command that takes prompts. examples: as `common.examples` writes them."""
     app.command(name, help=help_of(command), cls=PromptCommand, epilog=examples, no_args_is_help=True)(
         command

@@ -20,7 +20,7 @@ _EXAMPLES = common.examples(
 
 
 def register(app: typer.Typer) -> None:
-    ordered.register(app, "segment", segment, _EXAMPLES)
+    ordered.add_command(app, "segment", segment, _EXAMPLES)
 
 
 def segment(

@@ -52,7 +52,7 @@ BUNDLES = typer.Option(
 
 
 def register(app: typer.Typer) -> None:
-    ordered.register(app, "track", track, _EXAMPLES)
+    ordered.add_command(app, "track", track, _EXAMPLES)
 
 
 def track(
