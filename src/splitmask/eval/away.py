@@ -1,8 +1,9 @@
 """Clips made of labelled pictures, in which a thing goes away for eight frames and comes back.
 
 Real clips seldom say when an object is out of view. Here it is known: a thing cut out of one picture moves
-over another, and either leaves the frame or is covered by a piece of a third. Frames on which it is only
-partly to be seen are not labelled, as nobody could say what is right on them.
+over another, and leaves the frame, goes behind a wall (a piece of a third picture), or is covered by a piece
+that comes, goes along with it and leaves it, which is the hardest. Frames on which it is only partly to be
+seen are not labelled, as nobody could say what is right on them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +31,8 @@ from splitmask.train.readers import (
 )
 from splitmask.types import BoolArray, ByteArray
 
+How = Literal["leaves", "behind", "covered"]
+WAYS: tuple[How, ...] = ("leaves", "behind", "covered")
 KIND = "away"
 FRAMES = 20
 AWAY = range(6, 14)
@@ -85,7 +89,7 @@ def away_clips(samples: Sequence[ImageSample], count: int, problems: Problems) -
         if (mask := _largest(picture.labels)) is not None:
             found.append((picture, mask))
     return [
-        _clip(*found[i], found[i - 1][0].image, found[i - 2][0].image, i % 2 == 0)
+        _clip(*found[i], found[i - 1][0].image, found[i - 2][0].image, WAYS[i % len(WAYS)])
         for i in range(len(found) if len(found) > 2 else 0)
     ]
 
@@ -102,12 +106,10 @@ def _largest(labels: Sequence[LabelMap]) -> BoolArray | None:
     return masks[max(fitting, key=areas.__getitem__)] if fitting else None
 
 
-def _clip(
-    picture: LoadedImage, mask: BoolArray, ground: ByteArray, wall: ByteArray, leaves: bool
-) -> ClipSample:
+def _clip(picture: LoadedImage, mask: BoolArray, ground: ByteArray, wall: ByteArray, how: How) -> ClipSample:
     rng = np.random.default_rng(list(_digest(picture.sample.name)[:8]))
-    scene = _compose(_cut(picture.image, mask, min(ground.shape[:2]), rng), ground, wall, leaves, rng)
-    name = f"{KIND}_{'leaves' if leaves else 'covered'}_{picture.sample.name}"
+    scene = _compose(_cut(picture.image, mask, min(ground.shape[:2]), rng), ground, wall, how, rng)
+    name = f"{KIND}_{how}_{picture.sample.name}"
     return ClipSample(
         name=name,
         kind=KIND,
@@ -120,11 +122,11 @@ def _clip(
 
 
 def _cut(image: ByteArray, mask: BoolArray, room: int, rng: np.random.Generator) -> ByteArray:
-    """The thing (h, w, 4), its larger side a quarter to two fifths of `room`."""
+    """The thing (h, w, 4), its larger side a fifth to a third of `room`."""
     x0, y0, x1, y1 = (int(v) for v in mask_to_box(mask))
     alpha = Image.fromarray(mask[y0:y1, x0:x1].astype(np.uint8) * 255)
     cut = Image.fromarray(image[y0:y1, x0:x1])
-    scale = float(rng.uniform(0.25, 0.4)) * room / max(x1 - x0, y1 - y0)
+    scale = float(rng.uniform(0.2, 0.32)) * room / max(x1 - x0, y1 - y0)
     size = (max(8, round((x1 - x0) * scale)), max(8, round((y1 - y0) * scale)))
     cut = cut.resize(size, Image.Resampling.BILINEAR)
     cut.putalpha(alpha.resize(size, Image.Resampling.BILINEAR).filter(ImageFilter.BoxBlur(0.5)))
@@ -132,22 +134,40 @@ def _cut(image: ByteArray, mask: BoolArray, room: int, rng: np.random.Generator)
 
 
 def _compose(
-    thing: ByteArray, ground: ByteArray, wall: ByteArray, leaves: bool, rng: np.random.Generator
+    thing: ByteArray, ground: ByteArray, wall: ByteArray, how: How, rng: np.random.Generator
 ) -> Scene:
     height, width = ground.shape[:2]
     size = np.array(thing.shape[1::-1])
     room = np.array([width, height]) - size
     start, end = room * rng.uniform(0.1, 0.9, (2, 2))
-    at = start + (end - start) * 0.4 * np.arange(FRAMES)[:, None] / (FRAMES - 1)
-    beyond = np.array([1.2 * width if rng.random() < 0.5 else -1.2 * width, 0.0])
     away = _share()[:, None]
-    cover = (1.4 * size).astype(np.int64) + 4
-    patch = np.array(Image.fromarray(wall).resize(tuple(cover.tolist()), Image.Resampling.BILINEAR))
-    over = at - (cover - size) / 2
-    thing_at, wall_at = (
-        (at + away * beyond, over + 10 * beyond) if leaves else (at, over + (1 - away) * beyond)
-    )
-    return Scene(ground, thing, patch, thing_at.round().astype(np.int64), wall_at.round().astype(np.int64))
+    beyond = np.array([1.2 * width if rng.random() < 0.5 else -1.2 * width, 0.0])
+    cover = np.array([1.2, 1.4]) * size + 4
+    if how == "behind":
+        start[0], end[0] = (0.0, room[0]) if beyond[0] > 0 else (room[0], 0.0)
+        at = start + (end - start) * _pausing()[:, None]
+        wall_at = np.repeat((at[AWAY.start] - (cover - size) / 2)[None], FRAMES, axis=0)
+    else:
+        at = start + (end - start) * 0.4 * np.arange(FRAMES)[:, None] / (FRAMES - 1)
+        wall_at = at - (cover - size) / 2 + beyond * (10 if how == "leaves" else 1 - away)
+        at = at + away * beyond * (how == "leaves")
+    patch = _patch(wall, (int(cover[0]), int(cover[1])), rng)
+    return Scene(ground, thing, patch, at.round().astype(np.int64), wall_at.round().astype(np.int64))
+
+
+def _patch(image: ByteArray, size: tuple[int, int], rng: np.random.Generator) -> ByteArray:
+    """A piece of a picture, (w, h) large, from anywhere in it."""
+    h, w = image.shape[:2]
+    wide, high = min(size[0], w), min(size[1], h)
+    x, y = int(rng.integers(0, w - wide + 1)), int(rng.integers(0, h - high + 1))
+    piece = Image.fromarray(image[y : y + high, x : x + wide])
+    return np.array(piece.resize(size, Image.Resampling.BILINEAR))
+
+
+def _pausing() -> npt.NDArray[np.float64]:
+    """(FRAMES,) half the way by the first frame away, the other half after the last."""
+    index, last = np.arange(FRAMES), AWAY.stop - 1
+    return 0.5 * np.minimum(index / AWAY.start, 1) + 0.5 * np.maximum(index - last, 0) / (FRAMES - 1 - last)
 
 
 def _share() -> npt.NDArray[np.float64]:
