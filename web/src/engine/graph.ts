@@ -96,6 +96,8 @@ async function opened(runtime: Runtime, name: GraphName, bytes: Uint8Array): Pro
     session = await runtime.ort.InferenceSession.create(bytes, {
       executionProviders: [runtime.provider],
       graphOptimizationLevel: "all",
+      // threads must not spin while the page paints what was computed
+      extra: { session: { force_spinning_stop: "1" } },
       ...(stays && { preferredOutputLocation: stays }),
     });
   } catch (error) {

@@ -104,6 +104,18 @@ test.describe("on WASM", () => {
     expectClose(await page.evaluate(() => window.harness.verbs()), tinyAnswers(), 1e-4);
   });
 
+  test("the runtime's memory does not grow over many steps of tracking", async ({ page }) => {
+    await harness(page);
+    await open(page, `${server.url}tiny/`, "wasm");
+    const steps = (times: number) => page.evaluate((n) => window.harness.timings(320, n), times);
+    const bytes = () => page.evaluate(() => window.harness.bytesOfRuntime());
+    await steps(5);
+    const before = await bytes();
+    expect(before).toBeGreaterThan(1e6);
+    await steps(300); // of 58 kB of features each, and 230 of picture
+    expect(await bytes()).toBe(before);
+  });
+
   test("refuses a provider that computes wrongly when there is no other", async ({ page }) => {
     await harness(page);
     await expect(open(page, `${server.url}tiny/`, "wasm", true)).rejects.toThrow(
@@ -121,6 +133,10 @@ test.describe("on WebGPU", () => {
     const opened = await open(page, `${server.url}tiny/`, "webgpu");
     expect(opened).toMatchObject({ provider: "webgpu", fallback: null });
     expectClose(await page.evaluate(() => window.harness.verbs()), tinyAnswers(), 1e-3);
+    const live = () => page.evaluate(() => window.harness.bytesOnGpu());
+    const before = await live();
+    for (let i = 0; i < 8; i++) await page.evaluate(() => window.harness.verbs());
+    expect(await live(), "what verbs make is freed, or used again").toBeLessThanOrEqual(before);
   });
 
   test("goes on with WASM when the device is lost in mid-run", async ({ page }) => {

@@ -28,6 +28,32 @@ if ("GPUAdapter" in globalThis) {
   };
 }
 
+/** Bytes in buffers of the graphics processor that nobody has destroyed. */
+let bytesOnGpu = 0;
+if ("GPUDevice" in globalThis) {
+  const create = GPUDevice.prototype.createBuffer;
+  GPUDevice.prototype.createBuffer = function (given) {
+    const buffer = create.call(this, given);
+    const destroy = buffer.destroy.bind(buffer);
+    bytesOnGpu += given.size;
+    buffer.destroy = () => {
+      bytesOnGpu -= given.size;
+      return destroy();
+    };
+    return buffer;
+  };
+}
+
+/** The runtime's memory, which only ever grows. */
+const heaps: WebAssembly.Memory[] = [];
+const Plain = WebAssembly.Memory;
+WebAssembly.Memory = class extends Plain {
+  constructor(given: WebAssembly.MemoryDescriptor) {
+    super(given);
+    heaps.push(this);
+  }
+};
+
 const fallbacks: string[] = [];
 const states: ModelState[] = [];
 let engine: LoadedEngine | null = null;
@@ -86,6 +112,8 @@ const harness = {
   },
   describe: () => described(opened()),
   fallbacks: () => fallbacks,
+  bytesOnGpu: () => bytesOnGpu,
+  bytesOfRuntime: () => heaps.reduce((sum, each) => sum + each.buffer.byteLength, 0),
   verbs: () => coded(verbs(opened())),
   timings: (size: Pixels["width"], times: number) => timings(opened(), size, times),
   /** Encodes a frame that `click` then answers on, as a mask of the frame's size. */
