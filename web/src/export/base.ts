@@ -2,8 +2,8 @@
 
 import { SplitmaskError } from "@/core/errors";
 import { feather } from "@/core/feather";
-import { decodeMask } from "@/core/rle";
-import type { ObjectMask, Size } from "@/core/types";
+import { decodeMask, intersect, subtract, union } from "@/core/rle";
+import type { ObjectMask, Rle, Size } from "@/core/types";
 import type { Clip } from "@/media/clip";
 import type { TakeAwayRequest } from "@/worker/contract";
 
@@ -68,9 +68,23 @@ export function masksOf(source: Source, { request }: Job, frame: number): Readon
 /** (H, W) 0…255: masks joined, inverted and feathered as asked. */
 export function alphaOf(masks: Iterable<ObjectMask>, size: Size, { request }: Job): Uint8Array {
   const alpha = new Uint8Array(size.width * size.height);
-  for (const { rle } of masks) decodeMask(rle, alpha, 255);
+  for (const rle of combined([...masks], request)) decodeMask(rle, alpha, 255);
   if (request.invert) for (let i = 0; i < alpha.length; i++) alpha[i] = 255 - (alpha[i] as number);
   return feather(alpha, size, request.feather);
+}
+
+/** As the page combines them, one after the other in its order; a mask alone is itself. */
+function combined(masks: readonly ObjectMask[], { labels }: TakeAwayRequest): Rle[] {
+  const plain = labels.every(({ combine = "add" }) => combine === "add");
+  if (plain || masks.length < 2) return masks.map(({ rle }) => rle);
+  let whole: Rle | null = null;
+  for (const { object, combine = "add" } of labels) {
+    const rle = masks.find((mask) => mask.object === object)?.rle;
+    if (rle === undefined) continue;
+    if (whole === null) whole = combine === "add" ? rle : null;
+    else whole = { add: union, subtract, intersect }[combine](whole, rle);
+  }
+  return whole === null ? [] : [whole];
 }
 
 /** `photo` for a still called `photo.jpg`, `000012` for a frame of a clip. */

@@ -16,6 +16,7 @@ import {
 import type { Keepsake } from "@/state/history";
 import { notify, report } from "@/state/notices";
 import { changeClip, currentClip, currentInfo, currentObject, type Studio, say } from "@/state/studio";
+import type { TakeAwayRequest } from "@/worker/contract";
 
 /** Prompts of one object on one frame only ever grow by points, or are replaced by a box or a mask. */
 function changePrompt(studio: Studio, label: string, edit: (prompt: Prompt) => Prompt, merge?: string): void {
@@ -139,8 +140,8 @@ async function withKeepsake(studio: Studio, clip: ClipDoc): Promise<Keepsake | n
   }
 }
 
-export function labelsOf(clip: ClipDoc): { object: number; name: string; color: string }[] {
-  return clip.objects.map(({ id, name, color }) => ({ object: id, name, color }));
+export function labelsOf(clip: ClipDoc): TakeAwayRequest["labels"] {
+  return clip.objects.map(({ id, name, color, combine }) => ({ object: id, name, color, combine }));
 }
 
 async function changeForGood(studio: Studio, label: string, edit: (clip: ClipDoc) => ClipDoc): Promise<void> {

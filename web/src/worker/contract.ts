@@ -89,8 +89,13 @@ export interface TakeAwayRequest {
   readonly range: readonly [number, number]; // half-open
   readonly feather: number; // px of the frame
   readonly invert: boolean;
-  /** Names and colours as the page shows them. */
-  readonly labels: readonly { readonly object: number; readonly name: string; readonly color: string }[];
+  /** Names and colours as the page shows them, in its order. */
+  readonly labels: readonly {
+    readonly object: number;
+    readonly name: string;
+    readonly color: string;
+    readonly combine?: "add" | "subtract" | "intersect"; // with the masks before it
+  }[];
 }
 
 export interface Segmenter {
