@@ -5,7 +5,7 @@ import { SplitmaskError } from "@/core/errors";
 import type { EnginePreset, PolicyConstants } from "@/engine/base";
 
 export const GRAPHS_FILE = "graphs.json";
-const VERSION = 1;
+export const GRAPH_VERSION = 1;
 const POINTERS = 16; // that a session keeps at most; the same in every preset
 
 /** Inputs and outputs of each graph. */
@@ -117,8 +117,8 @@ export function parseGraphs(text: string, source: string): GraphSet {
     );
   }
   const root = found.data;
-  if (root.version !== VERSION) {
-    const versions = `version ${root.version}, this page reads ${VERSION}`;
+  if (root.version !== GRAPH_VERSION) {
+    const versions = `version ${root.version}, this page reads ${GRAPH_VERSION}`;
     throw new SplitmaskError("model.unfit", `${source} has ${versions}: export the model again`);
   }
   checkTensors(root, source);

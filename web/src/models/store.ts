@@ -3,13 +3,15 @@
 import { SplitmaskError, toFault } from "@/core/errors";
 import type { LoadedEngine, Provider } from "@/engine/base";
 import type { ModelFiles } from "@/engine/files";
-import { bytesOf } from "@/engine/graphs";
+import { describeDecoder } from "@/engine/foreign";
+import { bytesOf, GRAPHS_FILE } from "@/engine/graphs";
 import { createEngine } from "@/engine/supervisor";
 import { type Catalogue, parseCatalogue } from "@/models/catalogue";
 import { cancelled } from "@/models/download";
 import { Library, type Source } from "@/models/library";
 import { openOpfs } from "@/models/opfs";
 import { Rate } from "@/models/rate";
+import { sha256 } from "@/models/sha256";
 import { MemoryShelf, type Shelf } from "@/models/shelf";
 import type { ModelEntry, ModelId, ModelState } from "@/models/types";
 
@@ -108,13 +110,28 @@ export class ModelStore {
     this.#tell(id, { ...NOTHING });
   }
 
-  /** A folder's files: graphs.json and its graphs, all four or the decoder alone. */
+  /** A folder's files: graphs.json and its graphs, all four or the decoder alone; or a single decoder. */
   async add(name: string, files: readonly File[]): Promise<ModelEntry> {
     const id = `${DROPPED}${name}`;
     await navigator.storage?.persist?.();
     await this.unload(id);
-    await this.#library.add(id, name, new Map(files.map((file) => [file.name, file])));
+    const named = new Map(files.map((file) => [file.name, file]));
+    if (files.length === 1) await this.#describe(named);
+    await this.#library.add(id, name, named);
     return this.#dropped(id);
+  }
+
+  /** Adds the graphs.json that a decoder came without. */
+  async #describe(files: Map<string, File>): Promise<void> {
+    const [file] = files.values();
+    if (!file?.name.endsWith(".onnx")) return;
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    const decoder = { file: file.name, bytes, sha256: await sha256(bytes) };
+    files.set(GRAPHS_FILE, new File([await describeDecoder(decoder, this.#runtime)], GRAPHS_FILE));
+  }
+
+  get #runtime(): string {
+    return new URL(`ort/${__ORT_VERSION__}/`, this.#options.base).href;
   }
 
   async remove(id: ModelId): Promise<void> {
@@ -133,9 +150,8 @@ export class ModelStore {
     const files = await this.#files(id, signal);
     const bytes = bytesOf(files.graphs);
     this.#tell(id, { ...NOTHING, status: "loading", loaded: bytes, total: bytes });
-    const runtime = new URL(`ort/${__ORT_VERSION__}/`, this.#options.base).href;
     const ready = (engine: LoadedEngine) => this.#ready(id, engine, bytes);
-    const engine = await createEngine(files, { prefer, runtime, onFallback: ready });
+    const engine = await createEngine(files, { prefer, runtime: this.#runtime, onFallback: ready });
     if (signal.aborted) return engine; // nobody waits for it: `load` and `unload` dispose it
     ready(engine);
     return engine;

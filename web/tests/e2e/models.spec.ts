@@ -145,21 +145,37 @@ test("two tabs that want one model download it once", async ({ page, context }) 
   expect(server.of(DECODER)).toHaveLength(1);
 });
 
+function add(page: Page, name: string, files: readonly string[]) {
+  const list = files.map((file) => [file, readFileSync(join(TINY, file)).toString("base64")]);
+  return page.evaluate(
+    async ([model, all]) => {
+      const file = async ([title, data]: string[]) =>
+        new File([await (await fetch(`data:application/octet-stream;base64,${data}`)).blob()], title ?? "");
+      return window.harness.add(model, await Promise.all(all.map(file)));
+    },
+    [name, list] as const,
+  );
+}
+
 test("a dropped decoder answers clicks on features, and says what it cannot", async ({ page }) => {
   await openStore(page);
-  const files = ["graphs.json", DECODER].map((name) => [
-    name,
-    readFileSync(join(TINY, name)).toString("base64"),
-  ]);
-  const entry = await page.evaluate(async (list) => {
-    const file = async ([name, data]: string[]) =>
-      new File([await (await fetch(`data:application/octet-stream;base64,${data}`)).blob()], name ?? "");
-    return window.harness.add("mine", await Promise.all(list.map(file)));
-  }, files);
+  const entry = await add(page, "mine", ["graphs.json", DECODER]);
   expect(entry).toMatchObject({ id: "folder:mine", stored: true, tracks: false });
   expect(await load(page, "folder:mine")).toMatchObject({ encodes: false, tracks: false });
   const decoded = await page.evaluate(() => window.harness.decodes("folder:mine"));
   expect(decoded).toMatchObject({ objects: 1, side: 16 });
   await openStore(page);
   expect((await entries(page)).at(-1)).toMatchObject({ id: "folder:mine", stored: true });
+});
+
+test("a decoder with nothing beside it is understood; another graph is refused", async ({ page }) => {
+  await openStore(page);
+  expect(await add(page, "bare", [DECODER])).toMatchObject({ stored: true, tracks: false });
+  const decoded = await page.evaluate(() => window.harness.decodes("folder:bare"));
+  await add(page, "mine", ["graphs.json", DECODER]);
+  const described = await page.evaluate(() => window.harness.decodes("folder:mine"));
+  expect([...decoded.ious]).toEqual([...described.ious]);
+  await expect(add(page, "other", ["memory_encoder.onnx"])).rejects.toThrow(
+    /model\.unfit: memory_encoder\.onnx has no ".*": it is not a mask decoder/,
+  );
 });
