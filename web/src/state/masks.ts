@@ -5,9 +5,12 @@ import type { ClipId } from "@/worker/contract";
 
 const CAPACITY = 900; // frames
 
+/** frame: whose masks have changed; null: any of the clip. */
+type Listener = (clip: ClipId, frame: number | null) => void;
+
 export class MaskCache {
   private readonly frames = new Map<string, FrameMasks>();
-  private readonly listeners = new Set<() => void>();
+  private readonly listeners = new Set<Listener>();
   private readonly capacity: number;
 
   constructor(capacity = CAPACITY) {
@@ -25,7 +28,7 @@ export class MaskCache {
 
   put(clip: ClipId, masks: FrameMasks): void {
     this.store(clip, masks);
-    this.tell();
+    this.tell(clip, masks.frame);
   }
 
   /** One object's mask in place of its old one. */
@@ -40,15 +43,15 @@ export class MaskCache {
         this.frames.set(key, { ...held, masks: held.masks.filter((each) => each.object !== object) });
       }
     }
-    this.tell();
+    this.tell(clip, null);
   }
 
   dropClip(clip: ClipId): void {
     for (const key of [...this.frames.keys()]) if (key.startsWith(`${clip}:`)) this.frames.delete(key);
-    this.tell();
+    this.tell(clip, null);
   }
 
-  subscribe(listener: () => void): () => void {
+  subscribe(listener: Listener): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
@@ -62,7 +65,7 @@ export class MaskCache {
     if (!oldest.done) this.frames.delete(oldest.value);
   }
 
-  private tell(): void {
-    for (const listener of this.listeners) listener();
+  private tell(clip: ClipId, frame: number | null): void {
+    for (const listener of this.listeners) listener(clip, frame);
   }
 }

@@ -1,5 +1,6 @@
 /** Saves continuously: the document a moment after each change. The worker keeps the masks itself. */
 
+import type { Live } from "@/state/live";
 import { report } from "@/state/notices";
 import { putProject } from "@/state/projects/database";
 import type { Studio } from "@/state/studio";
@@ -17,6 +18,7 @@ export interface Saver {
 export function startSaving(studio: Studio, snapshot: Snapshot): Saver {
   let timer: ReturnType<typeof setTimeout> | null = null;
   let saving: Promise<void> = Promise.resolve();
+  let picture: Blob | null = null;
 
   function soon(): void {
     const { projectId, saving: state } = studio.live.getState();
@@ -38,7 +40,7 @@ export function startSaving(studio: Studio, snapshot: Snapshot): Saver {
     if (projectId === null) return;
     try {
       const doc = studio.history.doc();
-      const picture = await snapshot().catch(() => null);
+      picture = (await glance(studio, snapshot)) ?? picture;
       await putProject({ id: projectId, updated: Date.now(), doc, picture, selected: clip, frame });
       if (timer === null && studio.live.getState().saving === "saving")
         studio.live.setState({ saving: "saved" });
@@ -50,7 +52,9 @@ export function startSaving(studio: Studio, snapshot: Snapshot): Saver {
 
   const stops = [
     studio.history.store.subscribe((now, before) => now.doc !== before.doc && soon()),
-    studio.live.subscribe((now, before) => (now.clip !== before.clip || now.run !== before.run) && soon()),
+    studio.live.subscribe(
+      (now, before) => (now.clip !== before.clip || isRunning(now) !== isRunning(before)) && soon(),
+    ),
   ];
   const leaving = () => void flush();
   document.addEventListener("visibilitychange", leaving);
@@ -62,4 +66,14 @@ export function startSaving(studio: Studio, snapshot: Snapshot): Saver {
       if (timer !== null) clearTimeout(timer);
     },
   };
+}
+
+/** Reading the stage back takes a moment: not while it is busy. */
+function glance(studio: Studio, snapshot: Snapshot): Promise<Blob | null> {
+  const { run, playing } = studio.live.getState();
+  return run !== null || playing ? Promise.resolve(null) : snapshot().catch(() => null);
+}
+
+function isRunning(live: Live): boolean {
+  return live.run !== null;
 }

@@ -11,6 +11,9 @@ import { rgb } from "@/state/palette";
 import { feed, type Screen } from "@/state/playback";
 import { currentClip, currentInfo, type Studio } from "@/state/studio";
 
+/** What changes the picture; its frame comes with the picture itself. */
+const SEEN = ["clip", "infos", "zoom", "stage", "hover", "hoverPreview", "playing"] as const;
+
 export class StagePainter implements Screen {
   /** A mask that is being brushed, in place of the object's own. */
   override: { readonly object: number; readonly rle: Rle } | null = null;
@@ -34,9 +37,11 @@ export class StagePainter implements Screen {
     const themes = new MutationObserver(soon);
     themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
     this.stops.push(
-      studio.live.subscribe(soon),
+      studio.live.subscribe((now, before) => SEEN.some((key) => now[key] !== before[key]) && soon()),
       studio.history.store.subscribe(soon),
-      studio.masks.subscribe(soon),
+      studio.masks.subscribe((clip, frame) => {
+        if (clip === this.shown?.clip && (frame === null || frame === this.shown.frame)) soon();
+      }),
       () => sizes.disconnect(),
       () => themes.disconnect(),
     );
