@@ -61,21 +61,23 @@ export class Graphs {
       const what = `${this.#model.preset.name} has no ${name}, so it cannot ${WANTED[name]}`;
       return Promise.reject(new SplitmaskError("model.missing", what));
     }
-    return this.#turns.take(() => this.#unlessLost(`computing ${name}`, session.run(feed) as Promise<Feed>));
+    return this.#turns.take(() =>
+      this.#unlessLost(`computing ${name}`, () => session.run(feed) as Promise<Feed>),
+    );
   }
 
   /** A tensor's numbers, wherever it lies. */
   read(tensor: Ort.Tensor): Promise<Float32Array> {
     if (tensor.location === "cpu") return Promise.resolve(tensor.data as Float32Array);
     const data = () => tensor.getData() as Promise<Float32Array>;
-    return this.#turns.take(() => this.#unlessLost("reading from the graphics processor", data()));
+    return this.#turns.take(() => this.#unlessLost("reading from the graphics processor", data));
   }
 
-  #unlessLost<T>(doing: string, work: Promise<T>): Promise<T> {
+  #unlessLost<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    if (this.#lost) return Promise.reject(this.#lost);
     return new Promise<T>((resolve, reject) => {
-      if (this.#lost) reject(this.#lost);
       this.#abandon = reject;
-      work.then(resolve, (error: unknown) => reject(this.#lost ?? failed(doing, error)));
+      work().then(resolve, (error: unknown) => reject(this.#lost ?? failed(doing, error)));
     }).finally(() => {
       this.#abandon = null;
     });

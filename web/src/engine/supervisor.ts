@@ -4,7 +4,7 @@
  * frame, or the features and memories they came from) and are made anew when they are next needed.
  */
 
-import { SplitmaskError } from "@/core/errors";
+import { type ErrorCode, SplitmaskError } from "@/core/errors";
 import { stretch } from "@/core/stretch";
 import type {
   Decoded,
@@ -36,7 +36,8 @@ export async function createEngine(files: ModelFiles, options: EngineOptions): P
   try {
     return new Supervisor(files, options, await open(files, "webgpu", options), null);
   } catch (error) {
-    if (!isProviderFault(error)) throw error;
+    // its runtime is another file than that of WASM, and may be the only one that cannot be had
+    if (!isProviderFault(error) && !isFault(error, "network")) throw error;
     return new Supervisor(files, options, await open(files, "wasm", options), error.message);
   }
 }
@@ -52,9 +53,11 @@ async function open(files: ModelFiles, provider: Provider, options: EngineOption
   return engine;
 }
 
-function isProviderFault(error: unknown): error is SplitmaskError {
-  return error instanceof SplitmaskError && error.code === "provider.failed";
+function isFault(error: unknown, code: ErrorCode): error is SplitmaskError {
+  return error instanceof SplitmaskError && error.code === code;
 }
+
+const isProviderFault = (error: unknown): error is SplitmaskError => isFault(error, "provider.failed");
 
 type Recipe = (engine: OrtEngine) => Promise<Features>;
 
