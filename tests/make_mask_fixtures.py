@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from splitmask.masks import rle
+from splitmask.masks.feather import feather
 from splitmask.masks.resize import logits_to_mask, mask_to_square
 from splitmask.types import FloatArray
 
@@ -17,6 +18,7 @@ OUT = Path(__file__).parent.parent / "fixtures" / "masks" / "resize.json"
 
 # (side of the logits, height, width): larger, smaller, odd, portrait, a factor that rounds badly
 SIZES = ((16, 54, 96), (16, 9, 7), (32, 101, 67), (8, 8, 8), (24, 1, 40), (32, 270, 480), (20, 333, 111))
+FEATHERS = ((40, 60, 1.0), (40, 60, 4.0), (33, 21, 7.5), (50, 50, 30.0), (8, 90, 50.0))
 SQUARES = ((54, 96, 16), (9, 7, 16), (101, 67, 24), (16, 16, 16), (3, 200, 8))
 
 
@@ -51,10 +53,23 @@ def square_case(number: int, height: int, width: int, side: int) -> dict[str, An
     }
 
 
+def feather_case(number: int, height: int, width: int, radius: float) -> dict[str, Any]:
+    mask = logits_to_mask(blobs(16, 200 + number), (height, width))
+    alpha = np.round(feather(mask, radius) * 255).astype(np.uint8)
+    return {
+        "name": f"{height}x{width} over {radius} px",
+        "size": [height, width],
+        "counts": rle.encode(mask).counts,
+        "radius": radius,
+        "alpha": base64.b64encode(alpha.tobytes()).decode("ascii"),
+    }
+
+
 def fixtures() -> str:
     cases = {
         "masks": [mask_case(i, *each) for i, each in enumerate(SIZES)],
         "squares": [square_case(i, *each) for i, each in enumerate(SQUARES)],
+        "feathers": [feather_case(i, *each) for i, each in enumerate(FEATHERS)],
     }
     return json.dumps(cases, separators=(",", ":")) + "\n"
 

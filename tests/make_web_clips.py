@@ -19,13 +19,15 @@ from PIL import Image
 
 import splitmask
 from media_helpers import numbered, write_numbered, write_video
+from splitmask.bundle import Bundle
+from splitmask.bundle.make import of_image
 from splitmask.demo.scene import BALL, BALLOON, Scene
 from splitmask.demo.truth import click_on
 from splitmask.masks import rle
 from splitmask.masks.resize import logits_to_mask
 from splitmask.media import open_clip
-from splitmask.session import FrameResult, VideoSession
-from splitmask.types import ByteArray, Prompt
+from splitmask.session import FrameResult, ImageSession, VideoSession
+from splitmask.types import ByteArray, Mask, Prompt
 
 SCENE = Scene(width=480, height=270)
 FRAMES = 20  # of its beginning
@@ -88,17 +90,38 @@ def track(out: Path) -> dict[str, Any]:
     }
 
 
+def still(out: Path) -> dict[str, Any]:
+    """A photo and a bundle of it: what a first click and a second one, outside the object, give."""
+    shot = next(islice(SCENE.shots(), CLICKED, None))
+    Image.fromarray(shot.image).save(out / "still.png")
+    Image.new("RGB", (17_000, 4)).save(out / "wide.png")
+    engine = splitmask.load("nano", engine="ort", threads=1)
+    of_image(engine, shot.image).save(out / "still.zip")
+    x, y = click_on(shot.labels == BALL)
+    points = [(x, y, 1), (x + 60, y, 0)]
+    photo, travelled = ImageSession(engine), ImageSession(engine)
+    photo.set_image(shot.image)
+    travelled.set_features(engine.from_arrays(Bundle.load(out / "still.zip").features), shot.image.shape[:2])
+    return {
+        "points": points,
+        "photo": [counts(photo.add_point(*point)) for point in points],
+        "bundle": [counts(travelled.add_point(*point)) for point in points],
+    }
+
+
+def counts(mask: Mask | None) -> str:
+    return "" if mask is None else rle.encode(logits_to_mask(mask.logits, mask.size)).counts
+
+
 def masks_of(result: FrameResult) -> dict[str, Any]:
-    masks = result.masks.items()
-    codes = {key: rle.encode(logits_to_mask(mask.logits, mask.size)).counts for key, mask in masks}
-    presence = {key: mask.presence for key, mask in masks}
-    return {"frame": result.index, "masks": codes, "presence": presence}
+    codes = {key: counts(mask) for key, mask in result.masks.items()}
+    return {"frame": result.index, "masks": codes}
 
 
 def main(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_clips(out)
-    expected = {**pixels(out), "size": [SCENE.height, SCENE.width], **track(out)}
+    expected = {**pixels(out), "size": [SCENE.height, SCENE.width], **track(out), "still": still(out)}
     (out / "expected.json").write_text(json.dumps(expected), encoding="utf-8")
 
 

@@ -87,10 +87,6 @@ export class Log {
     return places;
   }
 
-  flush(): void {
-    this.current.flush();
-  }
-
   close(): void {
     for (const file of this.files) {
       file.flush();

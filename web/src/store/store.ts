@@ -119,7 +119,6 @@ export class ResultStore implements Results {
 
   saveState(state: TrackState): void {
     this.append(stateRecord(state));
-    this.log.flush();
   }
 
   /** With what a run has done since a state was saved. */

@@ -18,8 +18,12 @@ export interface Expected {
   readonly frames: readonly {
     readonly frame: number;
     readonly masks: Readonly<Record<string, string>>;
-    readonly presence: Readonly<Record<string, number>>;
   }[];
+  readonly still: {
+    readonly points: readonly (readonly [x: number, y: number, label: 0 | 1])[];
+    readonly photo: readonly string[];
+    readonly bundle: readonly string[];
+  };
 }
 
 /** Makes them if this run has not. */

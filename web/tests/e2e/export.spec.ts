@@ -13,6 +13,7 @@ import { clipPath, expected, makeClips, openHarness, PYTHON, python } from "./cl
 const CHECK = fileURLToPath(new URL("../../../tests/check_web_exports.py", import.meta.url));
 const RANGE = [6, 11] as const; // half-open
 
+test.describe.configure({ timeout: 180_000 });
 test.beforeAll(makeClips);
 
 /** Two objects, tracked over a few frames. */

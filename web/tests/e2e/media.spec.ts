@@ -170,6 +170,7 @@ for (const [name, code, message] of [
   ["cut.mp4", "media.broken", /cut\.mp4/],
   ["words.mp4", "media.unsupported", /words\.mp4 is no video/],
   ["broken.png", "media.unsupported", /broken\.png/],
+  ["wide.png", "media.too-large", /wide\.png is 17000×4.*scale it down/],
 ] as const) {
   test(`${name} is refused in one clear line`, async ({ page }) => {
     await openHarness(page, name);

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { countsToRuns, rleFromJson, runsToCounts } from "@/core/counts";
 import { SplitmaskError } from "@/core/errors";
+import { feather } from "@/core/feather";
 import * as rle from "@/core/rle";
 import { toSquare } from "@/core/square";
 import type { Rle, Size } from "@/core/types";
@@ -138,7 +139,7 @@ test("a mask of logits is where their upsampling is positive", () => {
 
 describe("the same as in Python, pixel for pixel", () => {
   const file = new URL("../../../../fixtures/masks/resize.json", import.meta.url);
-  const { masks, squares } = JSON.parse(readFileSync(file, "utf-8"));
+  const { masks, squares, feathers } = JSON.parse(readFileSync(file, "utf-8"));
 
   test.each(
     masks as { name: string; side: number; logits: string; size: [number, number]; counts: string }[],
@@ -156,5 +157,13 @@ describe("the same as in Python, pixel for pixel", () => {
     found.forEach((value, i) => {
       expect(Math.abs(value - (square[i] as number))).toBeLessThan(1e-6);
     });
+  });
+
+  test.each(
+    feathers as { name: string; size: [number, number]; counts: string; radius: number; alpha: string }[],
+  )("feathered: $name", ({ size, counts, radius, alpha }) => {
+    const picture = { width: size[1], height: size[0] };
+    const mask = rle.decodeMask({ size, counts: countsToRuns(counts) }, undefined, 255);
+    expect(Buffer.from(feather(mask, picture, radius)).toString("base64")).toBe(alpha);
   });
 });
