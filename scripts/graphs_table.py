@@ -1,6 +1,6 @@
 """Prints the tables of docs/graphs.md: what each precision takes and what it costs.
 
-    python scripts/graphs_table.py [--data FOLDER...] [--limit N]
+    python scripts/graphs_table.py [--data FOLDER...] [--limit N] [--write docs/graphs.md]
 
 Sizes are of presets with drawn weights, which take the bytes of any others. Accuracy is nano's, by clicks
 on labelled pictures that `splitmask eval` reads; without --data on the demo's rendered ones.
@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ from splitmask.types import Prompt
 
 SIZED = ("nano", "sam2.1-tiny", "sam2.1-small", "sam2.1-base+", "sam2.1-large")
 CLICKS = (1, 2, 3)
+MARKS = ("<!-- graphs-table -->", "<!-- /graphs-table -->")
 
 
 def pictures(count: int = 12) -> list[np.ndarray]:  # type: ignore[type-arg]
@@ -85,25 +86,44 @@ def labelled(folder: Path, data: Sequence[Path], limit: int) -> list[float]:
     return [float(value) for value in together["ious"]]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", nargs="*", type=Path, default=[])
-    parser.add_argument("--limit", type=int, default=20)
-    options = parser.parse_args()
-    print("| four graphs, MB |", " | ".join(PRECISIONS), "| prepared clicks, besides |")
-    print("|---" * (len(PRECISIONS) + 2) + "|")
-    for name in SIZED:
-        print(size_row(name), flush=True)
-    heads = [f"{n} click{'s' * (n > 1)}" for n in CLICKS] if options.data else ["1 click, rendered"]
-    print("\n| `nano`, mean IoU |", " | ".join(heads), "|")
-    print("|---" * (len(heads) + 1) + "|")
+def sizes() -> Iterator[str]:
+    yield f"| four graphs, MB | {' | '.join(PRECISIONS)} | prepared clicks, besides |"
+    yield "|---" * (len(PRECISIONS) + 2) + "|"
+    yield from map(size_row, SIZED)
+
+
+def accuracy(data: Sequence[Path], limit: int) -> Iterator[str]:
+    heads = [f"{n} click{'s' * (n > 1)}" for n in CLICKS] if data else ["1 click, rendered pictures"]
+    yield f"| `nano`, mean IoU | {' | '.join(heads)} |"
+    yield "|---" * (len(heads) + 1) + "|"
     nano, seen = load_model("nano"), pictures()
     for precision in PRECISIONS:
         with tempfile.TemporaryDirectory() as folder:
             export(nano, folder, Form(precision), pictures=seen)
             path = Path(folder)
-            ious = labelled(path, options.data, options.limit) if options.data else rendered(path)
-        print(f"| {precision} |", " | ".join(f"{value:.3f}" for value in ious), "|", flush=True)
+            ious = labelled(path, data, limit) if data else rendered(path)
+        yield f"| {precision} | {' | '.join(f'{value:.3f}' for value in ious)} |"
+
+
+def put(page: Path, table: str) -> None:
+    """Between the marks of a page."""
+    before, rest = page.read_text("utf-8").split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    page.write_text(f"{before}{MARKS[0]}\n\n{table}\n\n{MARKS[1]}{after}", "utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", nargs="*", type=Path, default=[])
+    parser.add_argument("--limit", type=int, default=20)
+    parser.add_argument("--write", type=Path, metavar="PAGE")
+    options = parser.parse_args()
+    lines = []
+    for line in (*sizes(), "", *accuracy(options.data, options.limit)):
+        print(line, flush=True)
+        lines.append(line)
+    if options.write:
+        put(options.write, "\n".join(lines))
 
 
 if __name__ == "__main__":
