@@ -12,8 +12,9 @@ import pytest
 from cli_helpers import splitmask
 from splitmask.bench import against_samexporter as bench
 from splitmask.bench.matmul import matmul_model
-from splitmask.bench.pairs import Agreement, Contender, Ratio, in_turn, session_of
+from splitmask.bench.pairs import Contender, Ratio, in_turn, session_of
 from splitmask.errors import ModelError
+from splitmask.onnx.agreement import Agreement
 from splitmask.presets import PRESETS
 
 

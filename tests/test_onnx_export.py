@@ -11,6 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from cli_helpers import photo
 from onnx_helpers import redrawn
 from splitmask.cli import export_onnx
 from splitmask.engine.graphs import read_graphs
@@ -127,3 +128,38 @@ def test_the_command_says_what_is_wrong(arguments: tuple[str, ...], said: str, t
     assert isinstance(error, ModelError)
     assert said in str(error)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_command_writes_the_form_that_is_asked_for(model: Sam2, tmp_path: Path) -> None:
+    save_model(model, tmp_path / "m.safetensors")
+    source, out = str(tmp_path / "m.safetensors"), tmp_path / "out"
+    asked = ("--precision", "int8", "--mask-size", "32", "--points", "3", "--decode-prepare", "--ort")
+    code, output, error = run(source, "-o", str(out), *asked)
+    assert code == 0, error
+    assert "test-conv int8 to float32: logits off by" in output
+    made = read_graphs(out)
+    assert (made.precision, made.storage, made.mask_size, made.points) == ("int8", "fp16", 32, 3)
+    assert {"decode_prepare", "decode_prepared"} < set(made.graphs)
+    assert all((out / file.file).exists() for graph in made.graphs.values() for file in graph.files)
+    assert (out / "image_encoder.ort").exists()
+    assert run(source, "-o", str(out), "--masks", "3", "--overwrite")[0] == 0
+    assert (read_graphs(out).masks, read_graphs(out).tracks) == (3, False)
+
+
+def test_int8_learns_from_the_pictures_that_are_given(model: Sam2, tmp_path: Path) -> None:
+    save_model(model, tmp_path / "m.safetensors")
+    photo(tmp_path / "p.png", 80, 60)
+    source = str(tmp_path / "m.safetensors")
+    for name, more in (("demo", ()), ("own", ("--calibrate", str(tmp_path / "p.png")))):
+        assert run(source, "-o", str(tmp_path / name), "--precision", "int8", *more)[0] == 0
+    demo, own = (read_graphs(tmp_path / name).graphs["image_encoder"] for name in ("demo", "own"))
+    assert demo.sha256 != own.sha256
+
+
+def test_a_size_or_decoder_that_does_not_fit_is_named(model: Sam2, tmp_path: Path) -> None:
+    save_model(model, tmp_path / "m.safetensors")
+    arguments = (str(tmp_path / "m.safetensors"), "-o", str(tmp_path / "out"))
+    for option, value, said in (("--mask-size", "99", "16 or 32"), ("--decoder", "none.onnx", "none.onnx")):
+        _, _, error = run(*arguments, option, value)
+        assert isinstance(error, ModelError)
+        assert said in str(error)

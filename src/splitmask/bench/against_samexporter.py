@@ -17,13 +17,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from splitmask.bench.pairs import Agreement, Contender, FloatArray, Ratio, in_turn, session_of
+from splitmask.bench.pairs import Contender, FloatArray, Ratio, in_turn, session_of
 from splitmask.demo.scene import Scene
 from splitmask.engine.graphs import OPTIONAL, TENSORS
 from splitmask.engine.preprocess import normalised, stretch
 from splitmask.errors import ModelError
 from splitmask.model import Sam2
 from splitmask.model.weights import load_model
+from splitmask.onnx.agreement import Agreement, grid_of_clicks
 from splitmask.onnx.export import MAKERS, PREPARING, export, state_of
 from splitmask.onnx.form import Form, Precision
 from splitmask.presets import PRESETS, Preset
@@ -36,7 +37,6 @@ _CALL = (
     "runpy.run_module('samexporter.export_sam2', run_name='__main__')"
 )
 _CLICK_REPEATS = 5
-_GRID = 4  # clicks each way, for agreement
 _SEEN = 12  # pictures from which int8 learns ranges
 
 Tick = Callable[[], object]
@@ -108,8 +108,7 @@ class _Subject:
 
     def clicks(self, features: Sequence[FloatArray]) -> FloatArray:
         """Masks of a grid of clicks on the features of an encoder."""
-        at = (np.arange(_GRID) + 0.5) / _GRID * self.preset.image_size
-        points = np.stack(np.meshgrid(at, at), -1).reshape(-1, 1, 2).astype(np.float32)
+        points = grid_of_clicks(self.preset.image_size)
         session = self.graph("mask_decoder")
         feed = _decoder_feed(self.preset, features, points)
         masks: FloatArray = session.run(["masks"], feed)[0]  # type: ignore[attr-defined]

@@ -93,27 +93,3 @@ class Ratio:
             "target": self.target,
             "passed": self.passed,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How far logits are from those that they stand for. error: root of the mean square, as a part of the
-    logits' own; iou: of the masks, the mean of all clicks and readings."""
-
-    name: str
-    error: float
-    iou: float
-
-    @classmethod
-    def of(cls, name: str, found: FloatArray, wanted: FloatArray) -> Agreement:
-        """(…, h, w) logits each."""
-        error = float(np.sqrt(((found - wanted) ** 2).mean() / (wanted**2).mean()))
-        a, b = found > 0, wanted > 0
-        both, either = (a & b).sum((-2, -1)), (a | b).sum((-2, -1))
-        return cls(name, error, float(np.where(either > 0, both / np.maximum(either, 1), 1.0).mean()))
-
-    def line(self) -> str:
-        return f"{self.name:<46} logits off by {self.error:.1%}, IoU of masks {self.iou:.4f}"
-
-    def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "logitError": self.error, "iou": self.iou}

@@ -85,7 +85,7 @@ def ort(
     Runtime: encoding in float32 and int8, and a click. Then nano in int8 beside itself, and how far int8
     is off. Targets are those for 2 processor cores. scripts/install_samexporter.sh installs what it needs.
     """
-    from splitmask.bench.pairs import Agreement, Ratio
+    from splitmask.bench.pairs import Ratio
     from splitmask.cli.progress import frame_progress
     from splitmask.engine.ort import usable_cores
     from splitmask.errors import ModelError
@@ -99,6 +99,8 @@ def ort(
     with tempfile.TemporaryDirectory() as folder, frame_progress(common.console()) as progress:
         bar = progress.add_task("measuring", total=steps(rounds))
         ratios, agreements = measure(Path(folder), rounds, count, lambda: progress.advance(bar))
+    from splitmask.onnx.agreement import Agreement
+
     found: list[Ratio | Agreement] = [*ratios, *agreements]
     if as_json:
         about = {"threads": count, "machine": platform.machine(), "rows": [row.to_json() for row in found]}

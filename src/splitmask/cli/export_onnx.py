@@ -111,6 +111,17 @@ def export_onnx(
         made = with_decoder(made, out, decoder)
     OrtEngine(out, provider="cpu", self_test=False).write_golden()
     _tell(made, out)
+    if precision == "int8" and decoder is None:
+        _tell_int8(loaded, out, pictures)
+
+
+def _tell_int8(model: Sam2, out: Path, pictures: Sequence[ByteArray]) -> None:
+    from splitmask.onnx.agreement import ENOUGH, int8_agreement
+
+    agreement = int8_agreement(model, out, pictures)
+    common.say(f"{agreement.name}: logits off by {agreement.error:.1%}, IoU of masks {agreement.iou:.3f}")
+    if agreement.iou < ENOUGH:
+        common.say("int8 costs this model more than it should: fp16-storage is the better choice for it")
 
 
 def _form(model: Sam2, precision: str, masks: int, mask_size: int | None, points: int | None) -> Form:

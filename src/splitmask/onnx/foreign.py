@@ -55,9 +55,7 @@ def _masks_of(path: Path, data: bytes, preset: Preset) -> int:
         *((1, c, side, side), (1, c // 8, 4 * side, 4 * side), (1, c // 4, 2 * side, 2 * side)),
         *((1, 1, 2), (1, 1), (1, 1, preset.mask_size, preset.mask_size), (1,)),
     )
-    feed = {
-        name: np.zeros(shape, np.float32) for name, shape in zip(TENSORS[NAME][0], shapes, strict=True)
-    }
+    feed = {name: np.zeros(shape, np.float32) for name, shape in zip(TENSORS[NAME][0], shapes, strict=True)}
     try:
         session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
         return int(session.run(MASKS_ONLY[:1], feed)[0].shape[1])
