@@ -29,7 +29,7 @@ const canRun = (studio: Studio) => {
 };
 
 function setActive(studio: Studio, active: boolean): void {
-  studio.live.setState({ active, hover: null, draftBox: null, ...(active ? {} : { crosshair: null }) });
+  studio.live.setState({ active, hover: null, ...(active ? {} : { crosshair: null }) });
   say(studio, active ? "Segmenting: click includes, right click excludes" : "Segmenting is off");
 }
 

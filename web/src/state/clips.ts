@@ -4,7 +4,7 @@ import { SplitmaskError } from "@/core/errors";
 import { FrameSource } from "@/media/player";
 import { newClip, withClip, withoutClip } from "@/state/document";
 import { lower, notify, raise, report } from "@/state/notices";
-import { currentClip, type Studio, say } from "@/state/studio";
+import { type Studio, say } from "@/state/studio";
 import { refreshStrips } from "@/state/sync";
 import type { ClipId, ClipInfo } from "@/worker/contract";
 
@@ -16,16 +16,6 @@ let preview: Preview | null = null;
 /** How a bundle's picture is found (api/bundles); kept apart so that this room does not import that one. */
 export function setPreview(found: Preview): void {
   preview = found;
-}
-
-/** Opens files one after the other, selects the last. Those that fail say why, the others open. */
-export async function openFiles(studio: Studio, files: readonly File[]): Promise<ClipInfo[]> {
-  const opened: ClipInfo[] = [];
-  for (const file of files) {
-    const info = await openFile(studio, file, crypto.randomUUID());
-    if (info !== null) opened.push(info);
-  }
-  return opened;
 }
 
 export async function openFile(studio: Studio, file: File, id: ClipId): Promise<ClipInfo | null> {
@@ -77,7 +67,6 @@ export function selectClip(studio: Studio, id: ClipId): void {
     object: objects[0]?.id ?? null,
     hover: null,
     crosshair: null,
-    draftBox: null,
     zoom: null,
     active: true,
   });
@@ -116,7 +105,6 @@ export function seek(studio: Studio, frame: number): void {
   studio.live.setState({
     frame: to,
     hover: null,
-    draftBox: null,
     ...(run === null ? {} : { run: { ...run, follow: false } }),
   });
   ensureMasks(studio, info.id, to);
@@ -172,8 +160,4 @@ export function watchIsolation(studio: Studio): void {
       text: "This page is not cross-origin isolated, so the model runs on one core. The server has to send the COOP and COEP headers; “splitmask studio” does.",
       way: null,
     });
-}
-
-export function hasClip(studio: Studio): boolean {
-  return currentClip(studio) !== null;
 }

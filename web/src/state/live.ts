@@ -1,7 +1,7 @@
 /** What the page shows at this moment: not saved, not undone. */
 
 import { createStore, type StoreApi } from "zustand/vanilla";
-import type { FrameBox, FramePoint, Rle, Size } from "@/core/types";
+import type { FramePoint, Rle, Size } from "@/core/types";
 import type { ClipId, ClipInfo, ModelEntry, ModelId, ModelState, ObjectStrip } from "@/worker/contract";
 
 export type Tool = "point" | "brush";
@@ -76,7 +76,6 @@ export interface Live {
   readonly hover: Rle | null;
   readonly hoverPreview: boolean;
   readonly crosshair: FramePoint | null; // moved by keys
-  readonly draftBox: FrameBox | null;
   readonly pending: number; // prompts whose mask is not there yet
   readonly answer: number | null; // milliseconds of the last click
   readonly models: readonly ModelEntry[];
@@ -114,7 +113,6 @@ const INITIAL: Live = {
   hover: null,
   hoverPreview: true,
   crosshair: null,
-  draftBox: null,
   pending: 0,
   answer: null,
   models: [],

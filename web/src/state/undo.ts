@@ -24,7 +24,7 @@ export function redo(studio: Studio): void {
 function settle(studio: Studio): void {
   const clip = currentClip(studio);
   const { object } = studio.live.getState();
-  studio.live.setState({ hover: null, draftBox: null });
+  studio.live.setState({ hover: null });
   if (clip === null || clip.objects.some((each) => each.id === object)) return;
   studio.live.setState({ object: clip.objects.at(-1)?.id ?? null });
 }

@@ -69,7 +69,14 @@ function Toast({ notice }: { notice: Notice }) {
 
 export function Banners() {
   const banners = useLive((live) => live.banners);
-  return banners.map((each) => <BannerRow key={each.key} banner={each} />);
+  if (banners.length === 0) return null;
+  return (
+    <section aria-label="Conditions">
+      {banners.map((each) => (
+        <BannerRow key={each.key} banner={each} />
+      ))}
+    </section>
+  );
 }
 
 function BannerRow({ banner }: { banner: Banner }) {

@@ -14,12 +14,12 @@ export function Start() {
   const opening = useLive((live) => live.opening);
   return (
     <div className="size-full overflow-y-auto bg-stage" data-start>
-      <div className="mx-auto flex min-h-full max-w-2xl flex-col justify-center px-5 py-8">
+      <div className="mx-auto flex min-h-full max-w-[640px] flex-col justify-center px-5 py-8">
         <Picture />
-        <h2 className="mt-7 text-[26px] leading-tight font-semibold tracking-tight sm:text-[32px]">
+        <h2 className="mt-7 text-[26px] leading-tight font-semibold tracking-tight text-balance sm:text-[32px]">
           Click a thing. Keep it, frame by frame.
         </h2>
-        <p className="mt-2 max-w-lg text-[15px] text-ink-2">
+        <p className="mt-2 max-w-lg text-[15px] text-pretty text-ink-2">
           Drop a clip or a photo anywhere on this page, click what you want, and press Forward: its mask
           follows it.
         </p>
@@ -55,7 +55,7 @@ export function Start() {
 /** What it does, in one drawing: an outline on one side, its mask on the other. */
 function Picture() {
   return (
-    <svg viewBox="0 0 560 190" className="w-full max-w-[560px] rounded-2xl" aria-hidden="true">
+    <svg viewBox="0 0 560 190" className="w-full rounded-2xl" aria-hidden="true">
       <defs>
         <linearGradient id="sky" x1="0" y1="0" x2="0" y2="1">
           <stop offset="0" stopColor="#24364d" />

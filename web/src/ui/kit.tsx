@@ -7,11 +7,16 @@ import {
   Switch as RadixSwitch,
   Tooltip as RadixTooltip,
 } from "radix-ui";
-import type { ComponentProps, ReactNode } from "react";
+import type { ComponentProps, MouseEvent, ReactNode } from "react";
 import { isMac, spelled } from "@/actions/keys";
 
 export function cx(...names: (string | false | null | undefined)[]): string {
   return names.filter(Boolean).join(" ");
+}
+
+/** A click leaves the focus where it was, so that keys go on working on the stage; Tab reaches every button. */
+function keepFocus(event: MouseEvent): void {
+  event.preventDefault();
 }
 
 type Look = "plain" | "primary" | "quiet" | "danger";
@@ -37,6 +42,7 @@ export function Button({ look = "plain", icon: Icon, className, children, ...res
         LOOKS[look],
         className,
       )}
+      onMouseDown={keepFocus}
       {...rest}
     >
       {Icon !== undefined && <Icon size={15} aria-hidden />}
@@ -68,6 +74,7 @@ export function IconButton({
       <button
         type="button"
         aria-label={label}
+        onMouseDown={keepFocus}
         {...(pressed === undefined ? {} : { "aria-pressed": pressed })}
         className={cx(
           "touch-target inline-grid size-8 shrink-0 place-items-center rounded-lg transition-colors disabled:opacity-40 disabled:pointer-events-none",
@@ -259,7 +266,7 @@ export function Section({
   return (
     <section className="border-t border-line px-4 py-3 first:border-t-0" aria-label={title}>
       <div className="mb-2 flex min-h-6 items-center justify-between gap-2">
-        <h3 className="eyebrow">{title}</h3>
+        <h2 className="eyebrow">{title}</h2>
         {aside}
       </div>
       {children}

@@ -2,8 +2,9 @@
 
 import { devices, expect, test } from "@playwright/test";
 import { clipPath, expected, makeClips } from "./clips";
-import { PATIENCE, StudioPage } from "./studio_page";
+import { PATIENCE, PLAIN, StudioPage } from "./studio_page";
 
+test.use(PLAIN);
 test.describe.configure({ timeout: 4 * PATIENCE });
 test.beforeAll(makeClips);
 

@@ -4,8 +4,9 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "@playwright/test";
 import { unzipSync } from "fflate";
 import { clipPath, expected, makeClips } from "./clips";
-import { makeBundle, PATIENCE, StudioPage, saveTo } from "./studio_page";
+import { makeBundle, PATIENCE, PLAIN, StudioPage, saveTo } from "./studio_page";
 
+test.use(PLAIN);
 test.describe.configure({ timeout: 4 * PATIENCE });
 test.beforeAll(makeClips);
 

@@ -12,6 +12,14 @@ const SHOTS = fileURLToPath(new URL("../../test-shots", import.meta.url));
 /** A machine at work on other things is slow; what is measured is measured in the bench. */
 export const PATIENCE = 60_000;
 
+/** A browser without WebGPU, as most machines that run tests are: its software adapter only takes time. */
+export const PLAIN = {
+  launchOptions: {
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+  },
+};
+
 export class StudioPage {
   readonly page: Page;
   private size = { width: 480, height: 270 };

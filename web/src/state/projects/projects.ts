@@ -1,12 +1,12 @@
 /** Projects: begun, opened again, taken to another machine. */
 
 import { toFault } from "@/core/errors";
-import { attach, detach, openFile, selectClip } from "@/state/clips";
+import { attach, closeClip, detach, openFile, selectClip } from "@/state/clips";
 import { type ClipDoc, EMPTY_DOC, promptKey, withClip } from "@/state/document";
 import { notify, report } from "@/state/notices";
 import { type ArchivedClip, type Packed, pack, unpack } from "@/state/projects/archive";
 import { getProject, type ProjectRecord } from "@/state/projects/database";
-import { keepFile, keptFile } from "@/state/projects/files";
+import { forgetFile, keepFile, keptFile } from "@/state/projects/files";
 import { type Hold, hold, takeOver } from "@/state/projects/lock";
 import { promptsOf } from "@/state/projects/result";
 import { labelsOf } from "@/state/prompting";
@@ -47,6 +47,13 @@ async function keep(studio: Studio, clip: ClipId, file: File): Promise<void> {
       way: { label: "Storage…", go: () => studio.live.setState({ dialog: "storage" }) },
     });
   }
+}
+
+/** Out of the project, with its copy. */
+export async function removeClip(studio: Studio, clip: ClipId): Promise<void> {
+  const { projectId } = studio.live.getState();
+  await closeClip(studio, clip);
+  if (projectId !== null) await forgetFile(projectId, clip);
 }
 
 async function begin(studio: Studio, id: string): Promise<void> {

@@ -3,8 +3,9 @@
 import { Film, FolderOpen, Image as ImageIcon, Package, Play, X } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { action, perform } from "@/actions/table";
-import { closeClip, selectClip } from "@/state/clips";
+import { selectClip } from "@/state/clips";
 import { report } from "@/state/notices";
+import { removeClip } from "@/state/projects/projects";
 import { clock } from "@/state/timecode";
 import { Button, cx } from "@/ui/kit";
 import { useDoc, useLive, useStudio } from "@/ui/studio";
@@ -70,7 +71,7 @@ function ClipRow({ id }: { id: ClipId }) {
       <button
         type="button"
         aria-label={`Close ${clip.name}`}
-        onClick={() => void closeClip(studio, id)}
+        onClick={() => void removeClip(studio, id)}
         className="touch-target grid size-7 shrink-0 place-items-center rounded-md text-ink-3 opacity-0 group-focus-within:opacity-100 group-hover:opacity-100 hover:bg-hover hover:text-ink pointer-coarse:opacity-100"
       >
         <X size={14} aria-hidden />

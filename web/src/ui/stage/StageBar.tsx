@@ -13,7 +13,7 @@ export function Tools() {
     <div
       role="toolbar"
       aria-label="Tools"
-      className="z-10 flex shrink-0 flex-col gap-1 bg-panel p-1.5 max-md:absolute max-md:top-2 max-md:left-1/2 max-md:-translate-x-1/2 max-md:flex-row max-md:rounded-xl max-md:border max-md:border-line max-md:bg-panel/95 max-md:p-1 max-md:shadow-float md:border-r md:border-line"
+      className="z-10 flex shrink-0 flex-col gap-1 bg-panel p-1.5 max-md:[body:has([data-sheet=open])_&]:hidden max-md:absolute max-md:top-2 max-md:left-1/2 max-md:-translate-x-1/2 max-md:flex-row max-md:rounded-xl max-md:border max-md:border-line max-md:bg-panel/95 max-md:p-1 max-md:shadow-float md:border-r md:border-line"
     >
       <ActionButton name="segment.activate" pressed={active} />
       <Rule />

@@ -1,6 +1,6 @@
 /**
- * Pointers on the stage. One finger or the left button says what is wanted of the object; two fingers, the
- * middle button or the space bar move the picture.
+ * Pointers on the stage. One finger or the left button says what is wanted of the object; two fingers or
+ * the middle button move the picture.
  */
 
 import type { FramePoint, Rle, StagePoint } from "@/core/types";
@@ -35,7 +35,6 @@ export class StageGestures {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private latest: (() => void) | null = null;
   private frame = 0;
-  private spaceHeld = false;
   private hovering = 0;
 
   constructor(studio: Studio, element: HTMLElement, painter: StagePainter) {
@@ -60,11 +59,6 @@ export class StageGestures {
     on("contextmenu", (event) => event.preventDefault());
     on("wheel", (event) => this.wheel(event));
     on("dblclick", (event) => event.preventDefault());
-    const key = (held: boolean) => (event: KeyboardEvent) => {
-      if (event.key === " ") this.spaceHeld = held;
-    };
-    window.addEventListener("keydown", key(true), { signal });
-    window.addEventListener("keyup", key(false), { signal });
     return () => off.abort();
   }
 
@@ -95,7 +89,7 @@ export class StageGestures {
   private begin(event: PointerEvent, at: StagePoint, info: ClipInfo, placement: Placement): Gesture {
     const { active, tool } = this.studio.live.getState();
     const touch = event.pointerType === "touch";
-    if (event.button === 1 || this.spaceHeld) return { kind: "pan", last: at };
+    if (event.button === 1) return { kind: "pan", last: at };
     if (!active) return { kind: "press", at, label: 1, touch };
     this.studio.live.setState({ crosshair: null, hover: null });
     const exclude = event.button === 2 || event.altKey || (event.ctrlKey && event.button === 0);
