@@ -84,6 +84,7 @@ def track(out: Path) -> dict[str, Any]:
         for reverse in (False, True):
             found |= {each.index: each for each in session.propagate(reverse=reverse)}
     return {
+        "weights": engine.weights_sha256,
         "clicked": CLICKED,
         "clicks": [{"object": key, "x": x, "y": y} for key, (x, y) in clicks.items()],
         "frames": [masks_of(found[index]) for index in sorted(found)],
