@@ -8,6 +8,8 @@ const SITE = `dist-e2e/${PORT}`; // runs on different ports do not meet
 export default defineConfig({
   testDir: "tests/e2e",
   outputDir: `test-results/${PORT}`,
+  // SLOW=1 npm run e2e: also the packaged model on a graphics processor in software, for minutes
+  ...(!process.env.SLOW && { grepInvert: /@slow/ }),
   workers: 1,
   fullyParallel: false,
   timeout: 60_000,

@@ -14,6 +14,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import onnxruntime as ort
 import torch
 
 from splitmask.bench.against_sam2 import prepare_torchvision
@@ -33,8 +34,22 @@ def main() -> None:
         checkpoint = Path(folder) / "random.pt"
         torch.save({"model": build_sam2(CONFIG, device="cpu").state_dict()}, checkpoint)
         sys.argv = ["export_sam2", "--checkpoint", str(checkpoint), "--model_type", MODEL]
-        sys.argv += ["--output_encoder", str(out / "encoder.onnx"), "--output_decoder", str(out / "decoder.onnx")]
+        raw = {name: Path(folder) / f"{name}.onnx" for name in ("encoder", "decoder")}
+        for name, path in raw.items():
+            sys.argv += [f"--output_{name}", str(path)]
         runpy.run_module("samexporter.export_sam2", run_name="__main__")
+        for name, path in raw.items():
+            fold(path, out / f"{name}.onnx")
+
+
+def fold(path: Path, out: Path) -> None:
+    """The runtime's own folding, ahead of time: onnxruntime-web refuses the shapes that newer versions of
+    torch write into the encoder, and only this takes them out."""
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(out)
+    options.log_severity_level = 3
+    ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ export async function openRuntime(
   ort.env.logLevel = "error";
   ort.env.wasm.wasmPaths = runtime;
   ort.env.wasm.numThreads = threads;
+  if (provider === "webgpu") ort.env.webgpu.powerPreference = "high-performance";
   return { ort, provider, threads };
 }
 
@@ -50,5 +51,7 @@ export async function whyNotWebGpu(): Promise<string | null> {
     .requestAdapter({ powerPreference: "high-performance" })
     .catch(() => null);
   if (!adapter) return "the browser offers no graphics processor";
-  return adapter.info.isFallbackAdapter ? "WebGPU is computed in software here" : null;
+  // not every browser tells
+  const info = adapter.info as GPUAdapterInfo | undefined;
+  return info?.isFallbackAdapter ? "WebGPU is computed in software here" : null;
 }

@@ -113,7 +113,7 @@ export class ModelStore {
   /** A folder's files: graphs.json and its graphs, all four or the decoder alone; or a single decoder. */
   async add(name: string, files: readonly File[]): Promise<ModelEntry> {
     const id = `${DROPPED}${name}`;
-    await navigator.storage?.persist?.();
+    keepLasting();
     await this.unload(id);
     const named = new Map(files.map((file) => [file.name, file]));
     if (files.length === 1) await this.#describe(named);
@@ -186,7 +186,7 @@ export class ModelStore {
     const rate = new Rate();
     const status = (await library.stored()).has(id) ? "loading" : "downloading";
     this.#tell(id, { ...NOTHING, status });
-    await navigator.storage?.persist?.();
+    if (!source.refresh) keepLasting();
     return library.fetch(source, {
       signal,
       ...(stall !== undefined && { stall }),
@@ -256,6 +256,11 @@ const NOTHING: Omit<ModelState, "id"> = {
   fallback: null,
   fault: null,
 };
+
+/** Asks that files be not cleared away unasked. Some browsers ask the person: nothing waits for the answer. */
+function keepLasting(): void {
+  navigator.storage?.persist?.().catch(() => undefined);
+}
 
 const isDropped = (id: ModelId): boolean => id.startsWith(DROPPED);
 const disposed = (engine: LoadedEngine): Promise<void> => engine.dispose();
