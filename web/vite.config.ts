@@ -17,6 +17,7 @@ const page = { main: at("index.html"), sw: at("src/offline/sw.ts") };
 const harness = {
   harness: at("tests/harness/index.html"),
   segmenter: at("tests/harness/segmenter.html"),
+  render: at("tests/harness/render.html"),
 };
 
 export default defineConfig(({ mode }) => ({

@@ -91,7 +91,7 @@ void main() {
   if (view == 0) {
     shown = mix(shown, color, alpha * opacity);
     float line = 1.0 - smoothstep(0.4, 1.4, abs(d) / ratio);
-    shown = mix(shown, mix(color, vec3(1.0), 0.4), line * min(1.0, opacity * 2.5));
+    shown = mix(shown, mix(color, vec3(1.0), 0.4), soft ? 0.0 : line * min(1.0, opacity * 2.5));
   } else {
     shown = mix(shown, checker, view == 1 ? 1.0 - alpha : alpha);
   }

@@ -81,7 +81,7 @@ fn slope(a: f32) -> f32 { return max(length(vec2f(dpdx(a), dpdy(a))), 1e-4); }
   if (look.view < 0.5) {
     shown = mix(shown, color, alpha * look.opacity);
     let line = 1.0 - smoothstep(0.4, 1.4, abs(d) / look.ratio);
-    shown = mix(shown, mix(color, vec3f(1.0), 0.4), line * min(1.0, look.opacity * 2.5));
+    shown = mix(shown, mix(color, vec3f(1.0), 0.4), line * min(1.0, look.opacity * 2.5) * (1.0 - look.soft));
   } else {
     shown = mix(shown, checker, select(alpha, 1.0 - alpha, look.view < 1.5));
   }

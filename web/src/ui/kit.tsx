@@ -242,7 +242,10 @@ export function Modal({ title, about, wide = false, onClose, children, footer }:
               </button>
             </RadixDialog.Close>
           </header>
-          <div className="min-h-0 grow overflow-y-auto px-5 pb-5">{children}</div>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled by keys */}
+          <div className="min-h-0 grow overflow-y-auto px-5 pb-5 outline-offset-[-2px]" tabIndex={0}>
+            {children}
+          </div>
           {footer !== undefined && (
             <footer className="flex flex-wrap items-center justify-end gap-2 border-t border-line px-5 py-3">
               {footer}
