@@ -77,6 +77,12 @@ function wrong(message: string): SplitmaskError {
   return new SplitmaskError("prompt", message);
 }
 
+/** Throws SplitmaskError `prompt` unless a clip of so many frames has this one. */
+export function checkFrame(frame: number, count: number): void {
+  if (Number.isInteger(frame) && frame >= 0 && frame < count) return;
+  throw wrong(`frame ${frame} does not exist: choose one of 0 to ${count - 1}`);
+}
+
 /** The same prompt. Throws SplitmaskError `prompt` where a mask has company, which in a video it must not. */
 export function checkAlone(prompt: Prompt, where = ""): Prompt {
   if (prompt.mask !== null && (prompt.points.length > 0 || prompt.box !== null)) {
@@ -115,4 +121,18 @@ export function noPoints(objects: number): DecodePrompt {
     labels: new Float32Array(objects).fill(NO_POINT_LABEL),
     maskInput: null,
   };
+}
+
+/**
+ * Whether the mask so far is fed into the next decoding: where more was said, not where something was taken back
+ * or said otherwise.
+ */
+export function refines(old: Prompt | undefined, now: Prompt): boolean {
+  if (old === undefined) return true;
+  if (now.mask !== null || now.points.length < old.points.length) return false;
+  const kept = old.points.every((point, i) => {
+    const same = now.points[i];
+    return same?.x === point.x && same.y === point.y && now.labels[i] === old.labels[i];
+  });
+  return kept && (old.box === null || (now.box !== null && old.box.every((v, i) => v === now.box?.[i])));
 }

@@ -14,7 +14,7 @@ import type { Reader } from "@/media/source";
 import { Bin } from "./bin";
 import { limitsOf } from "./memory_bank";
 import { Priority } from "./priority";
-import { checkAlone, checkPrompt } from "./prompts";
+import { checkAlone, checkFrame, checkPrompt, refines } from "./prompts";
 import type { Results } from "./results";
 import { plannedFrames, type RunOptions, runBounds, workOn } from "./run";
 import { type Range, toRanges } from "./stale";
@@ -84,18 +84,15 @@ export class VideoSession {
 
   /** All that was said, by object, then by frame. */
   get prompts(): { readonly object: number; readonly frame: number; readonly prompt: Prompt }[] {
-    return [...this.tracks.values()].flatMap((track) =>
-      track.promptedFrames.map((frame) => ({
-        object: track.object,
-        frame,
-        prompt: (track.prompted.get(frame) as { prompt: Prompt }).prompt,
-      })),
-    );
+    return [...this.tracks.values()].flatMap((track) => {
+      const { object, prompted } = track.state();
+      return prompted.map(({ frame, prompt }) => ({ object, frame, prompt }));
+    });
   }
 
   /** Encodes a frame ahead of a click on it, unless overtaken by then. */
   prepare(frame: number, isOvertaken: () => boolean): Promise<void> {
-    this.checkFrame(frame);
+    checkFrame(frame, this.reader.count);
     return this.urgent(async (tracker) => {
       if (!isOvertaken()) await tracker.edit(frame, this.tracks.values());
     });
@@ -121,7 +118,7 @@ export class VideoSession {
   ): Promise<Decided | null> {
     return this.urgent(async (tracker) => {
       if (isOvertaken()) return null;
-      this.checkFrame(frame);
+      checkFrame(frame, this.reader.count);
       const where = `frame ${frame}, object ${object}: `;
       const checked = checkPrompt(prompt, this.reader.size, where);
       if (!this.reader.isStill) checkAlone(checked, where);
@@ -150,7 +147,7 @@ export class VideoSession {
 
   /** Lends the features of a frame, encoded if need be, to a question that changes nothing. */
   ask<T>(frame: number, question: (engine: Engine, features: Features) => Promise<T>): Promise<T> {
-    this.checkFrame(frame);
+    checkFrame(frame, this.reader.count);
     return this.urgent(async (tracker) => {
       const features = await tracker.edit(frame, this.tracks.values());
       return question(tracker.engine, features);
@@ -306,24 +303,4 @@ export class VideoSession {
   private urgent<T>(work: (tracker: Tracker) => Promise<T>): Promise<T> {
     return this.priority.first(() => this.bin.during(() => work(this.needTracker())));
   }
-
-  private checkFrame(frame: number): void {
-    const { count } = this.reader;
-    if (Number.isInteger(frame) && frame >= 0 && frame < count) return;
-    throw new SplitmaskError("prompt", `frame ${frame} does not exist: choose one of 0 to ${count - 1}`);
-  }
-}
-
-/**
- * Whether the mask so far is fed into the next decoding: where more was said, not where something was taken back
- * or said otherwise.
- */
-function refines(old: Prompt | undefined, now: Prompt): boolean {
-  if (old === undefined) return true;
-  if (now.mask !== null || now.points.length < old.points.length) return false;
-  const kept = old.points.every((point, i) => {
-    const same = now.points[i];
-    return same?.x === point.x && same.y === point.y && now.labels[i] === old.labels[i];
-  });
-  return kept && (old.box === null || (now.box !== null && old.box.every((v, i) => v === now.box?.[i])));
 }

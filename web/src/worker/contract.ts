@@ -114,6 +114,8 @@ export interface Segmenter {
   /** Opens a video, an image or a bundle. The same id again replaces it. */
   openClip(id: ClipId, file: File): Promise<ClipInfo>;
   closeClip(id: ClipId): Promise<void>;
+  /** Removes what is stored of all clips but these: the clips of all projects. */
+  keepResults(ids: readonly ClipId[]): Promise<void>;
   /** Small pictures for the timeline, `height` pixels high, at the frames asked for. */
   thumbnails(id: ClipId, frames: readonly number[], height: number): Promise<readonly ImageBitmap[]>;
 

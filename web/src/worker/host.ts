@@ -9,7 +9,7 @@ import { takeAway } from "@/export/table";
 import { type ModelStore, openModelStore, pageFolder } from "@/models/store";
 import type { ModelEntry, ModelId, ModelState } from "@/models/types";
 import { prominentClick } from "@/session/prominent";
-import { storedBytes } from "@/store/open";
+import { removeOthers, storedBytes } from "@/store/open";
 import { Clips } from "./clips";
 import type {
   ClipId,
@@ -88,6 +88,10 @@ export class Host implements Segmenter {
 
   closeClip(id: ClipId): Promise<void> {
     return this.clips.close(id);
+  }
+
+  keepResults(ids: readonly ClipId[]): Promise<void> {
+    return removeOthers(ids);
   }
 
   async thumbnails(id: ClipId, frames: readonly number[], height: number): Promise<readonly ImageBitmap[]> {

@@ -224,6 +224,24 @@ test("a second tab on the same clip is told so", async ({ page, context }) => {
   expect(await opening()).toBe("");
 });
 
+test("results of clips that are in no project are removed, those of others stay", async ({ page }) => {
+  await start(page, "still.png");
+  const { still } = expected();
+  await click(page, { object: 1, frame: 0, points: still.points.slice(0, 1) });
+  const left = await page.evaluate(async () => {
+    const { segmenter, file } = window.studio;
+    const found: number[] = [];
+    for (const kept of [["clip"], ["other"]]) {
+      await segmenter.closeClip("clip");
+      await segmenter.keepResults(kept);
+      await segmenter.openClip("clip", file("still.png"));
+      found.push((await segmenter.strips("clip")).length);
+    }
+    return found;
+  });
+  expect(left).toEqual([1, 0]);
+});
+
 test("the prominent object of a frame is a thing of some size, and the click that gave it lies on it", async ({
   page,
 }) => {
