@@ -11,6 +11,8 @@ Three exact ways to write the same numbers:
 
 from __future__ import annotations
 
+import numpy as np
+
 from splitmask.onnx.builder import Graph, Value
 from splitmask.onnx.hiera_map import Map
 from splitmask.onnx.layers import linear, transposed
@@ -82,6 +84,18 @@ class _Projections:
         scale = self.scale if i == 0 else 1.0
         return x @ (self.weight(i, head) * scale) + self.bias(i, head) * scale
 
+    def by_head(self, x: Value) -> list[tuple[Value, Value, Value]]:
+        """Queries, keys and values of each head. In integers in one product, for the bytes of `x` are put in
+        order for each anew."""
+        h = range(self.heads)
+        if self.g.storage != "int8":
+            return [(self.project(x, 0, i), self.project(x, 1, i), self.project(x, 2, i)) for i in h]
+        scales = np.repeat(np.array([self.scale, 1, 1], np.float32), self.outputs)
+        weight = self.g.param(f"{self.name}.qkv.weight", transposed) * scales
+        joint = x @ weight + self.g.state[f"{self.name}.qkv.bias"] * scales
+        parts = joint.split([self.depth] * 3 * self.heads, axis=-1)
+        return [(parts[i], parts[self.heads + i], parts[2 * self.heads + i]) for i in h]
+
     def out_rows(self, head: int) -> Value:
         """What a head contributes to the output, (d, outputs)."""
         source, d = f"{self.name}.proj.weight", self.depth
@@ -131,8 +145,7 @@ def _global(normed: Map, part: _Projections) -> Map:
     while cells % count:
         count += 1
     heads = []
-    for i in range(part.heads):
-        q, k, v = (part.project(x, j, i) for j in range(3))
+    for q, k, v in part.by_head(x):
         keys = k.transpose(0, 2, 1)
         queries = q.split([cells // count] * count, axis=1) if count > 1 else (q,)
         heads.append(x.graph.concat([(some @ keys).softmax() @ v for some in queries], axis=1))
