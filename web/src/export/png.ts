@@ -1,11 +1,13 @@
 /** PNG pictures (ISO 15948) of masks and cut-outs, in a zip that is written as it goes. */
 
 import { Zip, ZipPassThrough, zlibSync } from "fflate";
+import { SplitmaskError } from "@/core/errors";
 import type { Size } from "@/core/types";
 import { crc32 } from "@/store/records";
 import { alphaOf, frameName, framesOf, type Job, labelsOf, masksOf, type Source } from "./base";
 import { Pictures } from "./pictures";
 
+const LARGEST = 0xffff_ffff; // bytes of a zip without extensions
 const GREY = 0;
 const RGBA = 6;
 
@@ -48,6 +50,7 @@ export async function writeCutouts(source: Source, job: Job): Promise<Blob> {
 }
 
 class ZipWriter {
+  private bytes = 0;
   private readonly parts: BlobPart[] = [];
   private readonly zip = new Zip((error, chunk) => {
     if (error) throw error;
@@ -56,6 +59,13 @@ class ZipWriter {
   });
 
   add(name: string, data: Uint8Array): void {
+    this.bytes += data.length + 256; // and what the archive says of it, twice
+    if (this.bytes > LARGEST) {
+      throw new SplitmaskError(
+        "media.too-large",
+        "the zip would be larger than 4 GB: take fewer frames at a time",
+      );
+    }
     const file = new ZipPassThrough(name); // PNG is compressed already
     this.zip.add(file);
     file.push(data, true);

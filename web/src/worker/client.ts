@@ -11,8 +11,19 @@ export async function connectSegmenter(listener: (event: WorkerEvent) => void): 
   installErrors();
   const worker = new Worker(new URL("./main.ts", import.meta.url), { type: "module", name: "splitmask" });
   const remote = Comlink.wrap<Segmenter>(worker);
-  await remote.connect(Comlink.proxy(listener));
+  await Promise.race([remote.connect(Comlink.proxy(listener)), brokenDown(worker)]);
   return remote;
+}
+
+/** Rejects where the worker's own script fails: not found, cut off, or too new for the browser. */
+function brokenDown(worker: Worker): Promise<never> {
+  return new Promise((_, reject) => {
+    worker.addEventListener("error", (event) => {
+      const why = event.message || "its script cannot be loaded";
+      const what = `the part of the page that computes did not start (${why}): reload the page`;
+      reject(new SplitmaskError("internal", what));
+    });
+  });
 }
 
 /** Errors keep their class and code on the way from the worker to the page. */
