@@ -44,7 +44,8 @@ class WebGl2 implements Compositor {
     this.picture = texture(gl);
     this.nothing = texture(gl);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.R8, 1, 1, 0, gl.RED, gl.UNSIGNED_BYTE, new Uint8Array(1));
+    // not R8, whose alpha is 1
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 1, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
     this.masks = new MaskTextures(
       (rle) => this.upload(rle),
       (each) => gl.deleteTexture(each),

@@ -1,5 +1,5 @@
 import { Tooltip } from "radix-ui";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useLayoutEffect, useState } from "react";
 import type { Studio } from "@/state/studio";
 import { listenToDrops } from "@/ui/drop";
 import { listenToKeys } from "@/ui/keyboard";
@@ -34,7 +34,7 @@ interface AppProps {
 }
 
 export function App({ studio, onPainter }: AppProps) {
-  useEffect(() => listenToKeys(studio), [studio]);
+  useLayoutEffect(() => listenToKeys(studio), [studio]); // before the first paint: keys work as soon as they can be read
   return (
     <StudioContext value={studio}>
       <Tooltip.Provider delayDuration={500} skipDelayDuration={300}>

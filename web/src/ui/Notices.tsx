@@ -16,7 +16,7 @@ export function Notices() {
   return (
     <section
       aria-label="Messages"
-      className="pointer-events-none fixed inset-x-3 top-15 z-50 flex flex-col items-end gap-2 sm:left-auto sm:w-[22rem] md:right-[calc(var(--dock,0px)+1rem)] md:top-28"
+      className="pointer-events-none fixed inset-x-3 top-15 z-30 flex flex-col items-end gap-2 sm:left-auto sm:w-[22rem] md:right-[calc(var(--dock,0px)+1rem)] md:top-28"
     >
       {notices.map((each) => (
         <Toast key={each.id} notice={each} />
@@ -111,7 +111,7 @@ function BannerRow({ banner }: { banner: Banner }) {
 export function Announcer() {
   const announcement = useLive((live) => live.announcement);
   return (
-    <div role="status" aria-live="polite" className="sr-only">
+    <div role="status" aria-live="polite" className="sr-only" data-said>
       {announcement}
     </div>
   );

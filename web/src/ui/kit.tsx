@@ -175,7 +175,7 @@ export function Slider({
           className="block size-4 rounded-full border-2 border-marker bg-panel shadow transition-transform hover:scale-115"
         />
       </RadixSlider.Root>
-      <output className="tabular text-right text-ink">{shown}</output>
+      <span className="tabular text-right text-ink">{shown}</span>
     </div>
   );
 }

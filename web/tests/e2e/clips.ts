@@ -22,6 +22,7 @@ export interface Expected {
   }[];
   readonly still: {
     readonly points: readonly (readonly [x: number, y: number, label: 0 | 1])[];
+    readonly large: readonly (readonly [x: number, y: number, label: 0 | 1])[]; // of the photo, ten times as large
     readonly photo: readonly string[];
     readonly bundle: readonly string[];
   };

@@ -36,6 +36,8 @@ for (const kind of ["webgl2", "webgpu", "canvas2d"] as const) {
     await page.goto("tests/harness/render.html");
     await page.waitForFunction(() => "render" in window);
     const both = [127, 127, 255];
+    const bare = await draw(page, kind, { bare: true });
+    close(bare, [GREEN, GREEN, [255, 255, 255], GREEN, BLACK]);
     close(await draw(page, kind, {}), [[127, 64, 0], [0, 64, 128], both, GREEN, BLACK]);
     close(await draw(page, kind, { combine: "subtract" }), [
       [127, 64, 0],

@@ -2,7 +2,7 @@
 
 import { expect, type Page, test } from "@playwright/test";
 import { countsToRuns } from "@/core/counts";
-import { area, decodeMask, iou } from "@/core/rle";
+import { area, bbox, decodeMask, iou } from "@/core/rle";
 import type { PlainMasks } from "../harness/segmenter";
 import { type Expected, expected, makeClips, openHarness } from "./clips";
 
@@ -276,6 +276,20 @@ for (const [name, kind] of [
     });
   });
 }
+
+test("a photo larger than 4K is clicked in its own pixels, and its mask is of its own size", async ({
+  page,
+}) => {
+  const { size, still } = expected();
+  await start(page, "large.jpg");
+  const found = await click(page, { object: 1, frame: 0, points: still.large });
+  const large = { size: [size[0] * 10, size[1] * 10] as const, counts: countsToRuns(found?.counts ?? "") };
+  const small = { size, counts: countsToRuns(still.photo[0] ?? "") };
+  const edges = (box: readonly number[] | null, scale: number) => box?.map((edge) => edge * scale) ?? [];
+  edges(bbox(large), 0.1).forEach((edge, i) => {
+    expect(Math.abs(edge - (edges(bbox(small), 1)[i] ?? Number.NaN))).toBeLessThan(4);
+  });
+});
 
 test("taking the last prompt back takes the object's masks with it", async ({ page }) => {
   const wanted = expected();

@@ -10,7 +10,10 @@ const FRAME = { width: 80, height: 60 };
 const SIDE = { width: 200, height: 160 }; // of the canvas
 
 type Kind = Compositor["kind"];
-type Edit = Partial<Omit<Scene, "layers">> & { readonly combine?: "add" | "subtract" | "intersect" };
+type Edit = Partial<Omit<Scene, "layers">> & {
+  readonly combine?: "add" | "subtract" | "intersect";
+  readonly bare?: boolean;
+};
 
 function disc(cx: number, cy: number, radius: number) {
   const bits = Array.from({ length: FRAME.width * FRAME.height }, (_, i) => {
@@ -20,13 +23,15 @@ function disc(cx: number, cy: number, radius: number) {
   return encodeMask(bits, FRAME);
 }
 
-function scene({ combine = "add", ...edit }: Edit): Scene {
+function scene({ combine = "add", bare = false, ...edit }: Edit): Scene {
   return {
     frame: FRAME,
-    layers: [
-      { rle: disc(30, 30, 18), color: [1, 0, 0], combine: "add" },
-      { rle: disc(48, 30, 14), color: [0, 0, 1], combine },
-    ],
+    layers: bare
+      ? []
+      : [
+          { rle: disc(30, 30, 18), color: [1, 0, 0], combine: "add" },
+          { rle: disc(48, 30, 14), color: [0, 0, 1], combine },
+        ],
     ghost: null,
     ...{ view: "overlay", opacity: 0.5, feather: 0, invert: false },
     placement: { x: 20, y: 20, scale: 2 },
