@@ -96,6 +96,7 @@ def still(out: Path) -> dict[str, Any]:
     shot = next(islice(SCENE.shots(), CLICKED, None))
     Image.fromarray(shot.image).save(out / "still.png")
     Image.new("RGB", (17_000, 4)).save(out / "wide.png")
+    Image.fromarray(shot.image).resize((4800, 2700)).save(out / "large.jpg", quality=90)
     engine = splitmask.load("nano", engine="ort", threads=1)
     of_image(engine, shot.image).save(out / "still.zip")
     x, y = click_on(shot.labels == BALL)
@@ -105,6 +106,7 @@ def still(out: Path) -> dict[str, Any]:
     travelled.set_features(engine.from_arrays(Bundle.load(out / "still.zip").features), shot.image.shape[:2])
     return {
         "points": points,
+        "large": [(10 * x, 10 * y, 1)],
         "photo": [counts(photo.add_point(*point)) for point in points],
         "bundle": [counts(travelled.add_point(*point)) for point in points],
     }
