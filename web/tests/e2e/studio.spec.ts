@@ -6,7 +6,7 @@ import { unzipSync } from "fflate";
 import { clipPath, expected, makeClips } from "./clips";
 import { makeBundle, PATIENCE, PLAIN, StudioPage, saveTo } from "./studio_page";
 
-test.use(PLAIN);
+test.use({ ...PLAIN, colorScheme: "dark" });
 test.describe.configure({ timeout: 4 * PATIENCE });
 test.beforeAll(makeClips);
 
@@ -172,9 +172,10 @@ test("keys alone do it: a crosshair, include, exclude, in and out, the sheet of 
   await page.keyboard.press("?");
   await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeVisible();
   await page.keyboard.press("Escape");
-  await page.keyboard.press("Space");
-  await expect(page.getByRole("button", { name: "Pause" })).toBeVisible();
-  await expect(page.getByRole("button", { name: "Play", exact: true })).toBeVisible({ timeout: PATIENCE });
+  await page.keyboard.press("Home");
+  await expect(page.locator("[data-frame]")).toHaveAttribute("data-frame", "1");
+  await page.keyboard.press("Space"); // from in to out
+  await expect(page.locator("[data-frame]")).toHaveAttribute("data-frame", "5", { timeout: PATIENCE });
 });
 
 test("masks are taken away as pictures and as numbers", async ({ page }) => {

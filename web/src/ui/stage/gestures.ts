@@ -133,6 +133,8 @@ export class StageGestures {
   private move(event: PointerEvent): void {
     const at = this.point(event);
     if (this.pointers.has(event.pointerId)) this.pointers.set(event.pointerId, at);
+    this.element.style.setProperty("--pointer-x", `${at.x}px`); // for the brush's ring
+    this.element.style.setProperty("--pointer-y", `${at.y}px`);
     const { gesture } = this;
     if (gesture === null) this.onFrame(() => this.hoverAt(at));
     else if (gesture.kind === "press") this.maybeDrag(gesture, at);
@@ -260,8 +262,6 @@ export class StageGestures {
   private hoverAt(at: StagePoint): void {
     const where = this.where();
     const { active, tool, hoverPreview, run, playing, model, pending, frame } = this.studio.live.getState();
-    this.element.style.setProperty("--pointer-x", `${at.x}px`);
-    this.element.style.setProperty("--pointer-y", `${at.y}px`);
     const wanted = active && tool === "point" && hoverPreview && run === null && !playing && pending === 0;
     if (where === null || !wanted || model?.status !== "ready") return;
     const point = toFrame(at, where.at);
