@@ -13,7 +13,7 @@ export function Start() {
   const studio = useStudio();
   const opening = useLive((live) => live.opening);
   return (
-    <div className="size-full overflow-y-auto bg-stage" data-start>
+    <div className="size-full overflow-y-auto bg-bg" data-start>
       <div className="mx-auto flex min-h-full max-w-[640px] flex-col justify-center px-5 py-8">
         <Picture />
         <h2 className="mt-7 text-[26px] leading-tight font-semibold tracking-tight text-balance sm:text-[32px]">

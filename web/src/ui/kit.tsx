@@ -219,8 +219,13 @@ export function Modal({ title, about, wide = false, onClose, children, footer }:
         <RadixDialog.Overlay className="fixed inset-0 z-40 bg-black/50 backdrop-blur-[2px]" />
         <RadixDialog.Content
           {...(about === undefined ? { "aria-describedby": undefined } : {})}
+          onOpenAutoFocus={(event) => {
+            // the dialog itself, not its first button: that is read out, and nothing looks chosen
+            event.preventDefault();
+            if (event.currentTarget instanceof HTMLElement) event.currentTarget.focus();
+          }}
           className={cx(
-            "rise fixed z-40 flex max-h-[min(88dvh,760px)] flex-col overflow-hidden border border-line bg-panel shadow-float",
+            "rise fixed z-40 flex max-h-[min(88dvh,760px)] flex-col overflow-hidden border border-line bg-panel shadow-float outline-none",
             "inset-x-0 bottom-0 rounded-t-2xl sm:inset-auto sm:top-1/2 sm:left-1/2 sm:w-[calc(100vw-3rem)] sm:-translate-x-1/2 sm:-translate-y-1/2 sm:rounded-2xl",
             wide ? "sm:max-w-3xl" : "sm:max-w-lg",
           )}

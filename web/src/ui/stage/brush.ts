@@ -53,3 +53,14 @@ export class BrushStroke {
     }
   }
 }
+
+/** Whether a point lies in a mask. */
+export function covers(rle: Rle, point: FramePoint): boolean {
+  const target = Math.floor(point.x) * rle.size[0] + Math.floor(point.y);
+  let end = 0;
+  for (let i = 0; i < rle.counts.length; i++) {
+    end += rle.counts[i] ?? 0;
+    if (target < end) return i % 2 === 1;
+  }
+  return false;
+}

@@ -4,12 +4,13 @@
  */
 
 import type { FramePoint, Rle, StagePoint } from "@/core/types";
-import { clampTo, isInside, type Placement, panBy, place, toFrame, toStage, zoomAt } from "@/render/view";
+import { clampTo, isInside, type Placement, place, toFrame, toStage } from "@/render/view";
 import { promptAt } from "@/state/document";
 import { addPoint, movePoint, setBox, setBrushedMask } from "@/state/prompting";
 import { currentClip, currentInfo, currentObject, type Studio } from "@/state/studio";
 import type { ClipInfo } from "@/worker/contract";
-import { BrushStroke } from "./brush";
+import { BrushStroke, covers } from "./brush";
+import { type Pan, type Pinch, pan, pinch, pinchOf, wheel } from "./navigate";
 import type { StagePainter } from "./painter";
 
 const SLOP = 5; // CSS pixels that a click may move
@@ -22,8 +23,8 @@ type Gesture =
   | { readonly kind: "box"; readonly from: FramePoint }
   | { readonly kind: "move"; readonly index: number }
   | { readonly kind: "brush"; readonly stroke: BrushStroke; readonly erase: boolean; readonly object: number }
-  | { readonly kind: "pan"; last: StagePoint }
-  | { readonly kind: "pinch"; middle: StagePoint; spread: number }
+  | Pan
+  | Pinch
   | { readonly kind: "spent" };
 
 export class StageGestures {
@@ -57,7 +58,7 @@ export class StageGestures {
     on("pointercancel", (event) => this.cancel(event));
     on("pointerleave", () => this.leave());
     on("contextmenu", (event) => event.preventDefault());
-    on("wheel", (event) => this.wheel(event));
+    on("wheel", (event) => wheel(this.studio, event, this.point(event)));
     on("dblclick", (event) => event.preventDefault());
     return () => off.abort();
   }
@@ -82,7 +83,7 @@ export class StageGestures {
     const at = this.point(event);
     this.pointers.set(event.pointerId, at);
     clearTimeout(this.timer);
-    if (this.pointers.size === 2) this.gesture = this.pinch();
+    if (this.pointers.size === 2) this.gesture = pinchOf(this.pointers.values());
     else if (this.pointers.size === 1) this.gesture = this.begin(event, at, where.info, where.at);
   }
 
@@ -138,8 +139,9 @@ export class StageGestures {
     const { gesture } = this;
     if (gesture === null) this.onFrame(() => this.hoverAt(at));
     else if (gesture.kind === "press") this.maybeDrag(gesture, at);
-    else if (gesture.kind === "pinch") this.onFrame(() => this.pinchOn(gesture));
-    else if (gesture.kind === "pan") this.panTo(gesture, at);
+    else if (gesture.kind === "pinch")
+      this.onFrame(() => pinch(this.studio, gesture, pinchOf(this.pointers.values())));
+    else if (gesture.kind === "pan") pan(this.studio, gesture, at);
     else if (gesture.kind === "brush") this.brushTo(gesture, event);
     else this.onFrame(() => this.drag(at));
   }
@@ -186,34 +188,6 @@ export class StageGestures {
     const rle: Rle = stroke.rle();
     this.painter.override = { object, rle };
     this.painter.soon();
-  }
-
-  private panTo(gesture: Extract<Gesture, { kind: "pan" }>, at: StagePoint): void {
-    const where = this.where();
-    if (where === null) return;
-    const { stage, zoom } = this.studio.live.getState();
-    const moved = panBy(where.info, stage, zoom, at.x - gesture.last.x, at.y - gesture.last.y);
-    gesture.last = at;
-    this.studio.live.setState({ zoom: moved });
-  }
-
-  private pinch(): Gesture {
-    const [a, b] = [...this.pointers.values()];
-    if (a === undefined || b === undefined) return { kind: "spent" };
-    const middle = { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 } as StagePoint;
-    return { kind: "pinch", middle, spread: Math.hypot(a.x - b.x, a.y - b.y) };
-  }
-
-  private pinchOn(gesture: Extract<Gesture, { kind: "pinch" }>): void {
-    const where = this.where();
-    const next = this.pinch();
-    if (where === null || next.kind !== "pinch") return;
-    const { stage, zoom } = this.studio.live.getState();
-    const scaled = zoomAt(where.info, stage, zoom, next.spread / Math.max(1, gesture.spread), next.middle);
-    const [dx, dy] = [next.middle.x - gesture.middle.x, next.middle.y - gesture.middle.y];
-    this.studio.live.setState({ zoom: scaled === null ? null : panBy(where.info, stage, scaled, dx, dy) });
-    gesture.middle = next.middle;
-    gesture.spread = next.spread;
   }
 
   private up(event: PointerEvent): void {
@@ -292,20 +266,6 @@ export class StageGestures {
     this.painter.soon();
   }
 
-  private wheel(event: WheelEvent): void {
-    event.preventDefault();
-    const where = this.where();
-    if (where === null) return;
-    const { stage, zoom } = this.studio.live.getState();
-    if (event.shiftKey && !event.ctrlKey) {
-      const [dx, dy] = [-event.deltaX || -event.deltaY, event.deltaX === 0 ? 0 : -event.deltaY];
-      this.studio.live.setState({ zoom: panBy(where.info, stage, zoom, dx, dy) });
-      return;
-    }
-    const factor = Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0016));
-    this.studio.live.setState({ zoom: zoomAt(where.info, stage, zoom, factor, this.point(event)) });
-  }
-
   /** The newest of what was asked for, once a frame of the screen. */
   private onFrame(what: () => void): void {
     this.latest = what;
@@ -319,14 +279,4 @@ export class StageGestures {
     this.latest = null;
     what?.();
   }
-}
-
-function covers(rle: Rle, point: FramePoint): boolean {
-  const target = Math.floor(point.x) * rle.size[0] + Math.floor(point.y);
-  let end = 0;
-  for (let i = 0; i < rle.counts.length; i++) {
-    end += rle.counts[i] ?? 0;
-    if (target < end) return i % 2 === 1;
-  }
-  return false;
 }
