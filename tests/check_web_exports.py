@@ -42,13 +42,13 @@ def webm(path: Path) -> dict[str, Any]:
         decoder = av.CodecContext.create("libvpx-vp9", "r")
         for packet in container.demux(stream):
             frames += decoder.decode(packet)
-        sound = len(container.streams.audio)
+        sound, tick = len(container.streams.audio), stream.time_base or 1
     alpha = [frame.to_ndarray(format="rgba")[..., 3] for frame in frames]
     return {
         "format": frames[0].format.name,
         "size": [frames[0].height, frames[0].width],
         "masks": [rle.encode(each > 127).counts for each in alpha],
-        "times": [float(frame.pts * stream.time_base) for frame in frames if frame.pts is not None],
+        "times": [float(frame.pts * tick) for frame in frames if frame.pts is not None],
         "sound": sound,
     }
 

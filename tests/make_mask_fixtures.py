@@ -28,7 +28,8 @@ def blobs(side: int, seed: int) -> FloatArray:
     y, x = np.mgrid[0:side, 0:side] / side
     centre = generator.uniform(0.2, 0.8, (3, 2))
     near = np.max([0.25 - np.hypot(x - cx, y - cy) for cx, cy in centre], axis=0)
-    return (near * 20 + generator.normal(0, 0.4, (side, side))).astype(np.float32)
+    noisy: FloatArray = (near * 20 + generator.normal(0, 0.4, (side, side))).astype(np.float32)
+    return noisy
 
 
 def mask_case(number: int, side: int, height: int, width: int) -> dict[str, Any]:

@@ -18,7 +18,9 @@ function output(seed: number, side = 4): Output {
 }
 
 test("every half is itself again", () => {
-  const halves = Array.from({ length: 65_536 }, (_, half) => half).filter((half) => !Number.isNaN(fromHalf(half)));
+  const halves = Array.from({ length: 65_536 }, (_, half) => half).filter(
+    (half) => !Number.isNaN(fromHalf(half)),
+  );
   expect(halves.filter((half) => toHalf(fromHalf(half)) !== half)).toEqual([]);
   expect(fromHalf(toHalf(Number.NaN))).toBeNaN();
 });
