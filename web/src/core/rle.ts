@@ -136,35 +136,9 @@ export function bbox(rle: Rle): FrameBox | null {
   return x1 === 0 ? null : [x0, y0, x1, y1];
 }
 
-/** Middle of the pixels inside; null for an empty mask. */
-export function centroid(rle: Rle): { readonly x: number; readonly y: number } | null {
-  const height = rle.size[0];
-  let [sumX, sumY, count] = [0, 0, 0];
-  for (const [start, stop] of segments(rle)) {
-    for (let from = start; from < stop; ) {
-      const column = Math.floor(from / height);
-      const to = Math.min(stop, (column + 1) * height);
-      const n = to - from;
-      sumX += n * (column + 0.5);
-      sumY += n * ((from + to) / 2 - column * height);
-      count += n;
-      from = to;
-    }
-  }
-  return count === 0 ? null : { x: sumX / count, y: sumY / count };
-}
-
 export const union = (a: Rle, b: Rle): Rle => combine(a, b, (p, q) => p || q);
 export const intersect = (a: Rle, b: Rle): Rle => combine(a, b, (p, q) => p && q);
 export const subtract = (a: Rle, b: Rle): Rle => combine(a, b, (p, q) => p && !q);
-
-export function complement(rle: Rle): Rle {
-  return combine(rle, rle, (p) => !p);
-}
-
-export function emptyMask(size: Size): Rle {
-  return { size: [size.height, size.width], counts: Uint32Array.of(size.width * size.height) };
-}
 
 /** Intersection over union; 1 where both are empty. */
 export function iou(a: Rle, b: Rle): number {

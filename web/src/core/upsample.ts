@@ -5,8 +5,6 @@
  * precision, as PyTorch's `interpolate` has them; so a mask is the same here and there, pixel for pixel.
  */
 
-import type { Size } from "./types";
-
 const round = Math.fround;
 
 /** For each output position its two neighbours in the input and the weight of the second. */
@@ -29,19 +27,6 @@ export function axis(from: number, to: number): Axis {
     weight[i] = Math.min(1, Math.max(0, round(at - before)));
   }
   return { low, high, weight };
-}
-
-/** (M, M) logits → (H, W) logits, bilinear. */
-export function upsampleLogits(logits: Float32Array, side: number, size: Size): Float32Array {
-  const out = new Float32Array(size.width * size.height);
-  const rows = axis(side, size.height);
-  const columns = axis(side, size.width);
-  const wide = new Float32Array(side);
-  for (let x = 0; x < size.width; x++) {
-    wideColumn(logits, side, columns, x, wide);
-    for (let y = 0; y < size.height; y++) out[y * size.width + x] = between(wide, rows, y);
-  }
-  return out;
 }
 
 /** One output column of the logits, as high as the input. */

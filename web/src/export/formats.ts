@@ -77,8 +77,3 @@ export const FORMATS: readonly Format[] = [
     stills: true,
   },
 ];
-
-/** `holiday.mp4` → `holiday-masks.zip`. */
-export function fileName(source: string, format: Format): string {
-  return source.replace(/\.[^.]+$/, "") + format.suffix;
-}

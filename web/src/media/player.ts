@@ -62,13 +62,6 @@ export class FrameSource {
     return picture;
   }
 
-  /** The frame shown at so many seconds from the first one. */
-  indexAt(seconds: number): number {
-    if (this.video === null) return 0;
-    const nearest = this.video.index.position(seconds + (this.video.index.times[0] ?? 0));
-    return nearest > 0 && (this.timestamps[nearest] ?? 0) > seconds + 1e-6 ? nearest - 1 : nearest;
-  }
-
   /** Gives out frames from `from` on, at the times that they have; late ones are left out. */
   play(
     from: number,

@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, type Page, type TestInfo, test } from "@playwright/test";
 import { countsToRuns } from "@/core/counts";
-import { area, emptyMask, iou, union } from "@/core/rle";
+import { area, encodeMask, iou, union } from "@/core/rle";
 import type { Rle } from "@/core/types";
 import type { PlainMasks } from "../harness/segmenter";
 import { clipPath, expected, makeClips, openHarness, PYTHON, python } from "./clips";
@@ -53,7 +53,7 @@ function look<T>(info: TestInfo, kind: string, base64: string, name: string): T 
 const rleOf = (counts: string): Rle => ({ size: expected().size, counts: countsToRuns(counts) });
 const joined = (masks: PlainMasks): Rle =>
   Object.values(masks).reduce((all, { counts }) => union(all, rleOf(counts)), NOTHING());
-const NOTHING = () => emptyMask({ width: expected().size[1], height: expected().size[0] });
+const NOTHING = () => encodeMask([], { width: expected().size[1], height: expected().size[0] });
 
 interface Pngs {
   readonly damaged: string | null;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { emptyMask } from "@/core/rle";
+import { encodeMask } from "@/core/rle";
 import { NO_PROMPT, type Prompt } from "@/core/types";
 import { checkAlone, checkFrame, refines } from "@/session/prompts";
 
@@ -35,7 +35,7 @@ test("the mask so far is fed back where more is said, not where something is tak
   expect(refines(one, of([[1, 3]]))).toBe(false);
   expect(refines(one, { ...one, labels: [0] })).toBe(false);
   expect(refines(of([], { box: [0, 0, 4, 4] }), of([[1, 1]], { box: [0, 0, 4, 5] }))).toBe(false);
-  expect(refines(one, { ...NO_PROMPT, mask: emptyMask({ width: 4, height: 4 }) })).toBe(false);
+  expect(refines(one, { ...NO_PROMPT, mask: encodeMask([], { width: 4, height: 4 }) })).toBe(false);
 });
 
 test("frames are whole numbers within the clip", () => {
@@ -44,7 +44,7 @@ test("frames are whole numbers within the clip", () => {
 });
 
 test("a mask stands alone in a video", () => {
-  const mask = emptyMask({ width: 4, height: 4 });
+  const mask = encodeMask([], { width: 4, height: 4 });
   expect(checkAlone({ ...NO_PROMPT, mask }).mask).toBe(mask);
   expect(() => checkAlone(of([[1, 1]], { mask }))).toThrow(/stands alone/);
 });
