@@ -51,7 +51,8 @@ format: $(VENV)/.ready-dev ## Bring the code into the one style
 docs: $(VENV)/.ready ## Write docs/cli.md from the command line
 	@$(BIN)/python scripts/cli_docs.py
 
-site: $(WEB)/node_modules/.ready ## Build the studio into OUT/site, for any static host
+site: $(WEB)/node_modules/.ready $(VENV)/.ready ## Build the studio into OUT/site, for any static host
+	@$(BIN)/python scripts/studio_samples.py $(WEB)/public/samples
 	@$(NPM) run build
 	@rm -rf $(OUT)/site && mkdir -p $(OUT) && cp -R $(WEB)/dist $(OUT)/site
 	@echo "The studio is in $(OUT)/site; \`$(BIN)/splitmask studio\` shows it."

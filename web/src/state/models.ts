@@ -1,6 +1,6 @@
 /** The model's life as the panel shows it. */
 
-import { lower, raise, report } from "@/state/notices";
+import { lower, raise, report, sentence } from "@/state/notices";
 import { type Studio, say } from "@/state/studio";
 import type { ModelId, ModelState, Provider } from "@/worker/contract";
 
@@ -62,7 +62,7 @@ function warnOfFallback(studio: Studio, state: ModelState): void {
       key: "provider",
       level: "info",
       title: "WebGPU recommended",
-      text: `${state.fallback.charAt(0).toUpperCase()}${state.fallback.slice(1)}, so the model runs on the processor: slower, with the same masks.`,
+      text: `${sentence(state.fallback)}, so the model runs on the processor: slower, with the same masks.`,
       way: null,
     });
 }

@@ -22,9 +22,7 @@ const TITLES: Record<ErrorCode, string> = {
   internal: "Something went wrong",
 };
 
-const WITHOUT_WAY: Partial<Record<ErrorCode, string>> = {
-  "media.unsupported":
-    "Convert it to H.264, VP9 or AV1, or open it with “splitmask track” on the command line.",
+const HINTS: Partial<Record<ErrorCode, string>> = {
   "media.broken": "Try another copy of the file.",
   "storage.full": "Remove models or projects under File → Storage.",
 };
@@ -60,9 +58,14 @@ export function titleOf(fault: Fault): string {
 }
 
 export function textOf(fault: Fault): string {
-  const hint = WITHOUT_WAY[fault.code];
-  const message = fault.message.charAt(0).toUpperCase() + fault.message.slice(1);
-  return hint === undefined ? message : `${message.replace(/\.?$/, ".")} ${hint}`;
+  const hint = HINTS[fault.code];
+  const message = `${sentence(fault.message)}.`.replace(/([.…!?])\.$/, "$1");
+  return hint === undefined ? message : `${message} ${hint}`;
+}
+
+/** Begins with a capital, but for a file's name. */
+export function sentence(text: string): string {
+  return /^\S*[.:/]/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function wayFor(studio: Studio, fault: Fault): Way | null {

@@ -3,7 +3,7 @@
 import { toFault } from "@/core/errors";
 import { attach, closeClip, detach, openFile, selectClip } from "@/state/clips";
 import { type ClipDoc, EMPTY_DOC, promptKey, withClip } from "@/state/document";
-import { notify, report } from "@/state/notices";
+import { notify, report, sentence } from "@/state/notices";
 import { type ArchivedClip, type Packed, pack, unpack } from "@/state/projects/archive";
 import { getProject, type ProjectRecord } from "@/state/projects/database";
 import { forgetFile, keepFile, keptFile } from "@/state/projects/files";
@@ -28,9 +28,11 @@ export async function addFiles(studio: Studio, files: readonly File[]): Promise<
 
 async function addFile(studio: Studio, file: File): Promise<void> {
   if (await findAgain(studio, file).catch((error) => report(studio, error))) return;
-  if (studio.live.getState().projectId === null) await begin(studio, crypto.randomUUID());
+  const fresh = studio.live.getState().projectId === null;
+  if (fresh) await begin(studio, crypto.randomUUID());
   const info = await openFile(studio, file, crypto.randomUUID());
   if (info !== null) await keep(studio, info.id, file);
+  else if (fresh) await newProject(studio); // not one of nothing
 }
 
 async function keep(studio: Studio, clip: ClipId, file: File): Promise<void> {
@@ -43,7 +45,7 @@ async function keep(studio: Studio, clip: ClipId, file: File): Promise<void> {
     notify(studio, {
       level: "warning",
       title: "Not kept for next time",
-      text: `${text.charAt(0).toUpperCase()}${text.slice(1)}.`,
+      text: `${sentence(text)}.`,
       way: { label: "Storage…", go: () => studio.live.setState({ dialog: "storage" }) },
     });
   }

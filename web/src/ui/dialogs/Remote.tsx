@@ -6,6 +6,7 @@ import { bundleFromUrl } from "@/api/bundles";
 import { encodeRemotely } from "@/api/remote";
 import { type RemoteSettings, readSettings, SERVICES, type Service, writeSettings } from "@/api/settings";
 import { toFault } from "@/core/errors";
+import { sentence } from "@/state/notices";
 import { addFiles } from "@/state/projects/projects";
 import { choose } from "@/state/save";
 import { Button, cx, Modal, Progress } from "@/ui/kit";
@@ -126,7 +127,7 @@ export function Remote({ onClose }: { onClose: () => void }) {
         )}
         {problem !== null && (
           <p className="mt-4 rounded-lg bg-bad-soft p-3 text-bad [overflow-wrap:anywhere]" role="alert">
-            {problem.charAt(0).toUpperCase() + problem.slice(1)}.
+            {sentence(problem)}.
           </p>
         )}
       </div>
