@@ -163,8 +163,8 @@ GRID = [1, official.SMALL.dim, SIDE // 16, SIDE // 16]
     ("inputs", "outputs", "said"),
     [
         ({"image": [1]}, {"masks": [1]}, "its inputs should be image_embed"),
-        (dict.fromkeys(INPUTS, [1]), {"scores": [1]}, "its outputs should begin with masks"),
-        (dict.fromkeys(INPUTS, [1]), {"masks": [1, 3], "iou_predictions": [1]}, "takes features of"),
+        ({key: [1] for key in INPUTS}, {"scores": [1]}, "its outputs should begin with masks"),
+        ({key: [1] for key in INPUTS}, {"masks": [1, 3], "iou_predictions": [1]}, "takes features of"),
         (dict.fromkeys(INPUTS, GRID), {"masks": GRID, "iou_predictions": GRID}, "does not answer a click"),
     ],
 )
