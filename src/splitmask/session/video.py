@@ -30,8 +30,9 @@ class VideoSession:
 
     source: a `splitmask.media.Clip`, any other `FrameSource` (an `ImageStack`), or an iterator of
     frames of unknown length, which can only be run forward. max_prompted: how many prompted frames
-    are attended to at most, −1 for all; by default as many as the engine takes. stride: of the memory's recent frames. store: where to make
-    the folder of results, and store_cap how many bytes of logits it may hold.
+    are attended to at most, −1 for all; by default as many as the engine takes. stride: of the memory's
+    recent frames. store: where to make the folder of results, and store_cap how many bytes of logits it
+    may hold.
 
     Every method may be called from any thread; a run lets go of the session between frames. Sessions
     share an engine freely. Use it in a `with` block, or `close` it.
