@@ -26,6 +26,8 @@ export function Projects({ onClose }: { onClose: () => void }) {
   const remove = async (id: string) => {
     await deleteProject(id);
     await forgetFiles(id);
+    const left = (await listProjects()).flatMap((each) => each.doc.order);
+    await studio.worker.keepResults([...left, ...studio.history.doc().order]);
     load();
   };
   return (
