@@ -88,5 +88,6 @@ $(VENV)/.ready-dev: $(VENV)/.ready constraints.txt
 $(WEB)/node_modules/.ready: $(WEB)/package-lock.json
 	@command -v npm >/dev/null || { echo "The studio is built with Node 20 or newer: install it first." >&2; exit 1; }
 	@echo "Installing what the studio is built with into $(WEB)/node_modules …"
-	@$(NPM) ci --no-audit --no-fund
+	@# not `ci`, which refuses a lock file without the binaries of machines other than the one it was made on
+	@$(NPM) install --no-save --no-audit --no-fund
 	@touch $@
