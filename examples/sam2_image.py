@@ -38,15 +38,17 @@ def main(words: list[str] | None = None) -> None:
     print("a click:", ", ".join(f"{score:.3f}" for score in scores))
     save(given.out / "click.png", image, [masks[best] > 0])
 
-    # a second click, with label 0, says what is not the object; the first mask goes in again
-    corner = np.array([[2.0, 2.0]])
+    # further clicks: 1 for what belongs to it, here high up in the box, 0 for what does not; the first mask
+    # goes in again
+    x0, y0, x1, y1 = given.box
+    high, corner = [(x0 + x1) / 2, y0 + (y1 - y0) / 5], [2.0, 2.0]
     masks, scores, _ = predictor.predict(
-        point_coords=np.concatenate((point, corner)),
-        point_labels=np.array([1, 0]),
+        point_coords=np.concatenate((point, [high, corner])),
+        point_labels=np.array([1, 1, 0]),
         mask_input=logits[best][None],
         multimask_output=False,
     )
-    print(f"and another: {scores[0]:.3f}")
+    print(f"and two more: {scores[0]:.3f}")
     save(given.out / "clicks.png", image, [masks[0] > 0])
 
     # boxes (4,) or (n, 4); with several, masks are (n, 1, H, W)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,8 @@ needs_official = [
     pytest.mark.skipif(importlib.util.find_spec("sam2") is None, reason="see scripts/install_sam2.sh"),
     # what the official package and its dependencies warn of is not ours to mend
     pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("one_thread"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """For the modules that import it: their models are too small for more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 # Its decoder has the widths that the official code fixes; its maps are padded to their windows.

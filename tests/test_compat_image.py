@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 
 import compat_official as official
-from compat_official import one_thread  # noqa: F401 - at work in every test here
 from splitmask.compat.sam2 import SAM2AutomaticMaskGenerator, SAM2ImagePredictor
 from splitmask.compat.sam2.base import Flags, SAM2Base
 from splitmask.errors import PromptError

@@ -17,7 +17,6 @@ from PIL import Image
 from scipy import ndimage
 
 import compat_official as official
-from compat_official import one_thread  # noqa: F401 - at work in every test here
 from splitmask.compat.sam2 import SAM2VideoPredictor, video_state
 from splitmask.compat.sam2.base import Flags
 from splitmask.compat.sam2.components import drop_islands, fill_holes, region_areas
@@ -25,6 +24,8 @@ from splitmask.compat.sam2.frames import open_frames
 from splitmask.compat.sam2.sam2_video_predictor import without_overlaps
 from splitmask.errors import MediaError, PromptError
 from splitmask.presets import TEST_HIERA
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 import compat_official as official
-from compat_official import one_thread  # noqa: F401 - at work in every test here
 from splitmask.compat.sam2 import SAM2VideoPredictor
 from splitmask.compat.sam2.base import Flags
 

@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 import compat_official as official
-from compat_official import one_thread  # noqa: F401 - at work in every test here
 from splitmask.compat.sam2 import SAM2VideoPredictor, amg
 from splitmask.compat.sam2.base import SAM2Base
 from splitmask.demo.scene import BALL, BALLOON, Scene
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 OURS, THEIRS = "splitmask.compat.sam2", "sam2"

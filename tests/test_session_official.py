@@ -11,7 +11,6 @@ import pytest
 import torch
 
 import compat_official as official
-from compat_official import one_thread  # noqa: F401 - at work in every test here
 from session_helpers import box_prompt, click
 from splitmask.engine.preprocess import stretch
 from splitmask.engine.torch import TorchEngine

@@ -8,7 +8,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-import torch
 
 from compat_official import redraw
 from session_helpers import SCENE, box_prompt, click, run
@@ -18,6 +17,8 @@ from splitmask.presets import TEST_CONV
 from splitmask.session import FrameResult, ImageSession, ImageStack, VideoSession
 from splitmask.session.track import Track
 from splitmask.types import Frame, Prompt
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CLIP = SCENE.frames[:24]
 
@@ -29,14 +30,6 @@ def engine() -> TorchEngine:
     statistics = {key: value for key, value in model.state_dict().items() if "running" in key}
     model.load_state_dict(drawn | statistics)
     return TorchEngine(model, "cpu")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def prompts() -> dict[int, Prompt]:

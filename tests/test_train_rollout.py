@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -22,17 +21,11 @@ from splitmask.train.targets import Objects, choose
 from splitmask.types import Prompt
 from train_helpers import drawn
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 FRAMES = 5
 # not read by any verb: it is there because official checkpoints have it
 UNUSED = {"no_mem_pos_enc"}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def scene(preset: Preset, frames: int, seed: int = 0) -> tuple[Tensor, Objects]:
@@ -83,7 +76,7 @@ def test_on_a_clip(start: str, correct: tuple[int, ...]) -> None:
 def test_whatever_inference_reads_is_trained(preset: Preset) -> None:
     model = redrawn(preset).requires_grad_(True).train()
     plans = [Plan("point", 3), Plan("box", 3, (1,)), Plan("mask", 1, (2,))]
-    for seed, plan in enumerate(plans * 3):  # of three masks the best one learns
+    for seed, plan in enumerate(plans * 6):  # of three masks the best one learns
         rolled(model, plan, 3, seed).loss.backward()
     # what stands for an object out of view
     torch.nn.init.constant_(model.get_parameter("sam_mask_decoder.pred_obj_score_head.layers.2.bias"), -100.0)

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,16 +24,9 @@ from splitmask.train.scenes import SceneParams
 from splitmask.train.trainer import Average, Trainer, sample_weights
 from train_helpers import CLIP_PHASE, drawn, recipe
 
+# One way of adding up, so that runs can be compared bit by bit.
+pytestmark = pytest.mark.usefixtures("one_thread")
 IMAGE_PHASE = Phase("image", 1.0, batch=2, objects=2, scene=SceneParams(pastes=1), rounds=(1, 2))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """One way of adding up, so that runs can be compared bit by bit."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def trainer(out: Path, ranks: Ranks | None = None, **changes: object) -> Trainer:

@@ -241,9 +241,13 @@ def _loop(
 
 
 def _finish(trainer: Trainer, held_out: Corpus | None, say: Say) -> None:
+    """Saves before the last look, which may be cut short, and writes down what it saw."""
     save(trainer)
     if held_out is not None:
         say(check_line(trainer, held_out))
+        if trainer.ranks.first:
+            trainer.save_log()
+            write_curves(trainer.log, trainer.out / CURVES)
 
 
 def save(trainer: Trainer) -> None:

@@ -297,5 +297,9 @@ class Trainer:
         streams = self.ranks.gather(self._streams())
         if self.ranks.first:
             write_checkpoint(self.out / name, self.state(streams))
-            write_bytes(self.out / LOG, json.dumps(self.log).encode())
+            self.save_log()
         return self.out / name
+
+    def save_log(self) -> None:
+        """Raises OutputError."""
+        write_bytes(self.out / LOG, json.dumps(self.log).encode())
