@@ -66,29 +66,25 @@ function Hints({ active }: { active: boolean }) {
   if (!active) return <p className="mt-2 text-xs text-ink-2">Activate, then click on the stage.</p>;
   return (
     <>
-      <ul className="mt-2.5 grid grid-cols-3 gap-1 text-xs text-ink-2 pointer-coarse:hidden">
-        <li className="flex items-center gap-1.5">
-          <span className="size-2 rounded-full bg-include" aria-hidden /> Click includes
-        </li>
-        <li className="flex items-center gap-1.5">
-          <span className="size-2 rounded-full bg-exclude" aria-hidden /> Right excludes
-        </li>
-        <li className="flex items-center gap-1.5">
-          <span className="size-2 rounded-[2px] border border-dashed border-ink-2" aria-hidden /> Drag boxes
-        </li>
-      </ul>
-      <ul className="mt-2.5 hidden grid-cols-3 gap-1 text-xs text-ink-2 pointer-coarse:grid">
-        <li className="flex items-center gap-1.5">
-          <span className="size-2 rounded-full bg-include" aria-hidden /> Tap includes
-        </li>
-        <li className="flex items-center gap-1.5">
-          <span className="size-2 rounded-full bg-exclude" aria-hidden /> Hold excludes
-        </li>
-        <li className="flex items-center gap-1.5">
-          <span className="size-2 rounded-[2px] border border-dashed border-ink-2" aria-hidden /> Drag boxes
-        </li>
-      </ul>
+      <Legend include="Click includes" exclude="Right excludes" className="grid pointer-coarse:hidden" />
+      <Legend include="Tap includes" exclude="Hold excludes" className="hidden pointer-coarse:grid" />
     </>
+  );
+}
+
+function Legend(props: { include: string; exclude: string; className: string }) {
+  return (
+    <ul className={`mt-2.5 grid-cols-3 gap-1 text-xs text-ink-2 ${props.className}`}>
+      <li className="flex items-center gap-1.5">
+        <span className="size-2 rounded-full bg-include" aria-hidden /> {props.include}
+      </li>
+      <li className="flex items-center gap-1.5">
+        <span className="size-2 rounded-full bg-exclude" aria-hidden /> {props.exclude}
+      </li>
+      <li className="flex items-center gap-1.5">
+        <span className="size-2 rounded-[2px] border border-dashed border-ink-2" aria-hidden /> Drag boxes
+      </li>
+    </ul>
   );
 }
 
