@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from splitmask.bench.against_sam2 import WARM_UP, Side, official_predictor, our_predictor, write_clip
+from splitmask.bench.memory import peak_mb
 from splitmask.bench.report import Row
 
 FRAMES = 300
@@ -44,8 +45,6 @@ def memory_against_sam2(frames: int = FRAMES, tracked: int = WARM_UP, image_size
 
 def print_peak(name: str, folder: str, tracked: str, image_size: str) -> None:
     """For a process of its own: tracks and prints the most memory it has held, in MB."""
-    import resource
-
     size = int(image_size)
     if name == "sam2":
         side = Side(name, official_predictor(size), _HALF)
@@ -54,8 +53,7 @@ def print_peak(name: str, folder: str, tracked: str, image_size: str) -> None:
     for i, _ in enumerate(side.run(Path(folder), objects=1), 1):
         if i == int(tracked):
             break
-    unit = 1 if sys.platform == "darwin" else 1024
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
+    print(peak_mb())
 
 
 if __name__ == "__main__":

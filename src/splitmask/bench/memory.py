@@ -28,6 +28,18 @@ def resident_mb() -> float:
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return peak_mb()
+
+
+def peak_mb() -> float:
+    """The most resident memory that this process has held, in MB.
+
+    Linux: not `ru_maxrss`, which in a child begins at what its parent held when it was started.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024 / 1e6
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes, on macOS
