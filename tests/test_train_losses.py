@@ -102,6 +102,18 @@ def test_scenes_with_nothing_to_choose_do_not_count() -> None:
     assert (total.item(), shown.item()) == (0.0, 0.0)
 
 
+def test_masks_are_compared_on_the_grid_of_the_target() -> None:
+    """An edge between two cells: on the grid of the mask it is at most half right, on a finer one exact."""
+    line = torch.linspace(3.5, -3.5, 8) - 0.25  # crosses zero a quarter of a cell from the middle
+    masks = 40 * line.expand(1, 4, 8, 8)
+    target = (torch.arange(32) < 15).float().expand(1, 1, 32, 32)
+    total, shown = decode_loss(masks, torch.ones(1, 4), torch.full((1, 1), SURE), target, torch.ones(1), True)
+    assert shown.item() == 1
+    coarse = torch.nn.functional.avg_pool2d(target, 4)
+    rough, _ = decode_loss(masks, torch.ones(1, 4), torch.full((1, 1), SURE), coarse, torch.ones(1), True)
+    assert total < rough
+
+
 def test_gradients_reach_only_what_is_trained() -> None:
     masks = torch.randn(2, 4, 8, 8, requires_grad=True)
     target = (torch.rand(2, 1, 8, 8) > 0.5).float()

@@ -8,10 +8,19 @@ import pytest
 import torch
 from torch import nn
 
+from onnx_helpers import redrawn
 from splitmask.errors import ModelError
 from splitmask.model import Sam2
+from splitmask.model.layers import DropPath
 from splitmask.presets import PRESETS, TEST_CONV, TEST_HIERA, Preset
-from splitmask.train.parameters import freeze, parameter_groups, rate_scale, training_mode, trunk_layers
+from splitmask.train.parameters import (
+    drop_paths,
+    freeze,
+    parameter_groups,
+    rate_scale,
+    training_mode,
+    trunk_layers,
+)
 
 TRUNK = "image_encoder.trunk."
 
@@ -103,3 +112,34 @@ def test_batch_statistics_are_kept_where_asked() -> None:
     freeze(model, ["image_encoder.trunk.stages.0"])
     training_mode(model, keep_statistics=False)
     assert norms(model).count(False) == 3, "those of what is frozen"
+
+
+def test_blocks_are_left_out_the_more_often_the_deeper_they_are() -> None:
+    model = redrawn(TEST_CONV)
+    drop_paths(model, 0.5)
+    rates = [module.rate for module in model.modules() if isinstance(module, DropPath)]
+    assert rates == sorted(rates)
+    assert rates[-1] == 0.5
+    assert rates[0] == pytest.approx(0.5 / len(rates))
+    images = torch.rand(1, 3, 64, 64).expand(8, -1, -1, -1)
+    model.eval()
+    assert torch.equal(*model.encode(images)[2][:2]), "inference leaves nothing out"
+    training_mode(model, keep_statistics=True)
+    torch.manual_seed(0)
+    assert not torch.equal(*model.encode(images)[2][:2])
+
+
+def test_a_path_that_is_kept_makes_up_for_those_that_are_not() -> None:
+    drop = DropPath()
+    drop.rate = 0.25
+    torch.manual_seed(0)
+    x = drop(torch.ones(4000, 2, 2))
+    assert sorted(set(x.flatten().tolist())) == [0, pytest.approx(4 / 3)]
+    assert float(x.mean()) == pytest.approx(1, abs=0.03)
+    assert (x == x[:, :1, :1]).all(), "a sample as a whole"
+
+
+def test_a_trunk_without_such_blocks_says_so() -> None:
+    drop_paths(Sam2(TEST_HIERA), 0)
+    with pytest.raises(ModelError, match="test-hiera has no blocks to leave out: `drop_path` must be 0"):
+        drop_paths(Sam2(TEST_HIERA), 0.1)

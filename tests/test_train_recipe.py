@@ -66,6 +66,8 @@ def test_pictures_are_kept_as_large_as_the_model_needs_them(tmp_path: Path) -> N
         ({"steps": 0}, "`steps` is 0, not 1 or more"),
         ({"lr": -1.0}, "`lr` is below zero"),
         ({"layer_decay": 0}, "`layer_decay` is 0, not above 0"),
+        ({"drop_path": 1}, "`drop_path` is 1, not 0 or more and below 1"),
+        ({"loss_cell": 3}, "`loss_cell` is 3, not 1, 2 or 4"),
         ({"compile": "some"}, "`compile` is 'some', not one of none, encode, all"),
         ({"freeze": "trunk"}, "freeze: expected a list"),
         ({"weights": {"coco": "x"}}, "weights, coco: expected float"),

@@ -49,6 +49,16 @@ def test_cells_say_how_much_of_them_is_covered() -> None:
     assert mask[0].tolist() == [1.0] * 8 + [0.5] + [0.0] * 7
 
 
+def test_smaller_cells_are_those_that_losses_compare() -> None:
+    labels = torch.zeros(1, 2, 64, 64, dtype=torch.uint8)
+    labels[0, :, :, :34] = 1
+    assert choose(labels, 1, 16).fine is None
+    objects = choose(labels, 1, 16, fine=2)
+    assert objects.masks[0, 0, 0, 0].tolist() == [1.0] * 8 + [0.5] + [0.0] * 7
+    assert objects.wanted(1).shape == (1, 1, 32, 32)
+    assert objects.wanted(1)[0, 0, 0].tolist() == [1.0] * 17 + [0.0] * 15
+
+
 def test_small_objects_are_drawn_nearly_as_often_as_large_ones() -> None:
     labels = torch.zeros(1, 1, 256, 256, dtype=torch.uint8)
     labels[0, 0, :, :200], labels[0, 0, 100:132, 220:252] = 1, 2  # fifty times smaller

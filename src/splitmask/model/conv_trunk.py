@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from splitmask.model.layers import Mlp
+from splitmask.model.layers import DropPath, Mlp
 from splitmask.presets import ConvParams
 
 
@@ -31,10 +31,11 @@ class Bottleneck(nn.Module):
         self.expand = conv_norm(mid, channels, kernel=1)
         # starts as the identity, so that depth costs nothing early in training
         nn.init.zeros_(self.expand.get_parameter("1.weight"))
+        self.drop = DropPath()
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.conv(F.relu(self.reduce(x))))
-        return F.relu(x + self.expand(y))
+        return F.relu(x + self.drop(self.expand(y)))
 
 
 class TokenBlock(nn.Module):
@@ -48,12 +49,14 @@ class TokenBlock(nn.Module):
         self.proj = nn.Linear(dim, dim)
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = Mlp(dim, 4 * dim, dim, 2, F.gelu)
+        self.drop = DropPath()
 
     def forward(self, x: Tensor) -> Tensor:
         b, n, c = x.shape
         q, k, v = self.qkv(self.norm1(x)).reshape(b, n, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        x = x + self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, n, c))
-        return x + torch.as_tensor(self.mlp(self.norm2(x)))
+        out = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, n, c)
+        x = x + self.drop(self.proj(out))
+        return x + torch.as_tensor(self.drop(self.mlp(self.norm2(x))))
 
 
 class ConvTrunk(nn.Module):

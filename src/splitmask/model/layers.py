@@ -25,6 +25,19 @@ def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, width: int) -> Ten
     return torch.cat([function(part) for part in torch.split(x, rows)])
 
 
+class DropPath(nn.Module):
+    """Leaves a residual branch out for a share `rate` of the samples while training, and makes up for it in
+    the others (Huang et al. 2016, "Deep networks with stochastic depth")."""
+
+    rate = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        keep = torch.rand(len(x), *[1] * (x.ndim - 1), device=x.device) >= self.rate
+        return x * (keep.to(x.dtype) / (1 - self.rate))
+
+
 class LayerNorm2d(nn.Module):
     """Layer norm over the channels of (b, c, h, w)."""
 

@@ -1,4 +1,4 @@
-"""Which parameters learn, and how fast: layer-wise rates, frozen parts, kept batch statistics."""
+"""Which parameters learn, and how fast: layer-wise rates, frozen parts, batch statistics, paths left out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from splitmask.errors import ModelError
 from splitmask.model import Sam2
+from splitmask.model.layers import DropPath
 from splitmask.presets import HieraParams, Preset
 
 _TRUNK = "image_encoder.trunk."
@@ -74,3 +75,15 @@ def training_mode(model: Sam2, keep_statistics: bool) -> None:
         if isinstance(module, _BatchNorm):
             frozen = not any(p.requires_grad for p in module.parameters())
             module.train(not keep_statistics and not frozen)
+
+
+def drop_paths(model: Sam2, rate: float) -> None:
+    """The trunk's last block is left out for a share `rate` of the samples, those before it for less, in
+    proportion to their depth. Raises ModelError where the trunk has no such blocks."""
+    drops = [module for module in model.image_encoder.modules() if isinstance(module, DropPath)]
+    if rate and not drops:
+        raise ModelError(
+            f"the trunk of {model.preset.name} has no blocks to leave out: `drop_path` must be 0"
+        )
+    for i, drop in enumerate(drops, 1):
+        drop.rate = rate * i / len(drops)

@@ -47,9 +47,11 @@ class Recipe:
     layer_decay: float = 1.0  # each layer of the trunk learns at this times the rate of the next
     freeze: tuple[str, ...] = ()  # parameters whose names begin so do not learn
     freeze_norm: bool = False  # batch norms keep their statistics, as small batches need it
+    drop_path: float = 0.0  # share of samples for which the trunk's last block is left out; less before it
     clip: float = 1.0
     ema: float = 0.9995
     accumulate: int = 1
+    loss_cell: int = 4  # losses compare masks on cells of so many pixels: 4, 2 or 1
     least_cells: int = 16  # smallest object, in cells of 4×4 pixels
     seed: int = 0
     compile: Compile = "all"
@@ -168,6 +170,10 @@ def faults(recipe: Recipe) -> Iterator[str]:
             yield f"`{name}` is below zero"
     if not 0 < recipe.layer_decay <= 1:
         yield f"`layer_decay` is {recipe.layer_decay}, not above 0 and up to 1"
+    if recipe.loss_cell not in (1, 2, 4):
+        yield f"`loss_cell` is {recipe.loss_cell}, not 1, 2 or 4"
+    if not 0 <= recipe.drop_path < 1:
+        yield f"`drop_path` is {recipe.drop_path}, not 0 or more and below 1"
     if recipe.compile not in get_args(Compile):
         yield f"`compile` is {recipe.compile!r}, not one of {', '.join(get_args(Compile))}"
     if any(share < 0 for share in recipe.weights.values()):

@@ -16,12 +16,18 @@ class Objects:
     masks: Tensor  # (n, t, 1, M, M) share of each cell that is covered, 0…1
     valid: Tensor  # (n,) 0 where a scene had nothing to choose
     scene: Tensor  # (n,) int64 which scene
+    fine: Tensor | None = None  # (n, t, 1, F, F) the same on smaller cells, which losses compare
+
+    def wanted(self, frame: int) -> Tensor:
+        """(n, 1, F, F): what a loss compares with."""
+        return (self.masks if self.fine is None else self.fine)[:, frame]
 
 
-def choose(labels: Tensor, count: int, least: int, cell: int = 4) -> Objects:
+def choose(labels: Tensor, count: int, least: int, cell: int = 4, fine: int = 4) -> Objects:
     """labels (b, t, s, s) uint8 → objects seen on frame 0 with at least `least` cells of cell×cell pixels.
 
-    Small objects are drawn nearly as often as large ones.
+    Small objects are drawn nearly as often as large ones. fine: the side of a cell of `Objects.fine`, of
+    which a whole number fits into `cell`.
     """
     b, t, s, _ = labels.shape
     probe = labels[:, 0, 1::2, 1::2].flatten(1).long()
@@ -35,9 +41,11 @@ def choose(labels: Tensor, count: int, least: int, cell: int = 4) -> Objects:
     ids = torch.searchsorted(sums, at).clamp_max(255)
     valid = weights.gather(1, ids) > 0
     chosen = labels[:, None] == ids[:, :, None, None, None]
-    masks = F.avg_pool2d(chosen.reshape(b * count * t, 1, s, s).to(torch.bfloat16), cell).float()
+    small = F.avg_pool2d(chosen.reshape(b * count * t, 1, s, s).to(torch.bfloat16), fine).float()
+    masks = small if fine == cell else F.avg_pool2d(small, cell // fine)
+    by_frame = [each.reshape(b * count, t, 1, *each.shape[-2:]) for each in (masks, small)]
     scene = torch.arange(b, device=labels.device).repeat_interleave(count)
-    return Objects(masks.reshape(b * count, t, 1, s // cell, s // cell), valid.reshape(-1).float(), scene)
+    return Objects(by_frame[0], valid.reshape(-1).float(), scene, by_frame[1] if fine < cell else None)
 
 
 def depth(mask: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from splitmask.model import Sam2
 from splitmask.presets import get_preset
 from splitmask.train.checkpoint import LAST, write_checkpoint
 from splitmask.train.corpus import Corpus
-from splitmask.train.parameters import freeze, parameter_groups, training_mode
+from splitmask.train.parameters import drop_paths, freeze, parameter_groups, training_mode
 from splitmask.train.plans import Plans
 from splitmask.train.ranks import Ranks
 from splitmask.train.recipe import Phase, Recipe, changed
@@ -94,6 +94,7 @@ class Trainer:
             self.model.load_state_dict(start)
         self._tune()
         freeze(self.model, recipe.freeze)
+        drop_paths(self.model, recipe.drop_path)
         groups, self._scales = parameter_groups(self.model, recipe.weight_decay, recipe.layer_decay)
         fused = self.device.type == "cuda"
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98), fused=fused)
@@ -195,7 +196,7 @@ class Trainer:
         """Draws scenes and adds the gradients of a rollout over them; nothing here may ask the device."""
         with torch.no_grad():
             images, labels = self._draw(self.corpus, layers, self.preset.image_size)
-            objects = choose(labels, phase.objects, self.recipe.least_cells)
+            objects = choose(labels, phase.objects, self.recipe.least_cells, fine=self.recipe.loss_cell)
             images = (self._degrade(images) - self.mean) / self.std
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             outcome = self.rollout(images, objects, plan)
