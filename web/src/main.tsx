@@ -6,7 +6,7 @@ import { registerOffline } from "@/offline/register";
 import { encodeAhead } from "@/state/ahead";
 import { setPreview, watchIsolation } from "@/state/clips";
 import { onModel, startModels } from "@/state/models";
-import { notify, report } from "@/state/notices";
+import { notify, onVolatile, report } from "@/state/notices";
 import { resume } from "@/state/projects/projects";
 import { startSaving } from "@/state/projects/saving";
 import { createStudio, type Studio } from "@/state/studio";
@@ -25,7 +25,7 @@ function hear(event: WorkerEvent): void {
   if (studio === null) return;
   if (event.type === "model") onModel(studio, event.state);
   else if (event.type === "run") onRunEvent(studio, event);
-  else notify(studio, { level: event.level, title: "Note", text: event.text });
+  else onVolatile(studio, event.text);
 }
 
 async function start(root: HTMLElement): Promise<void> {

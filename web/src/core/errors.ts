@@ -35,6 +35,9 @@ export interface Fault {
 
 export function toFault(error: unknown): Fault {
   if (error instanceof SplitmaskError) return { code: error.code, message: error.message };
+  if (error instanceof DOMException && error.name === "QuotaExceededError") {
+    return { code: "storage.full", message: "the browser gives this page no more room" };
+  }
   const message = error instanceof Error ? error.message : String(error);
   return { code: "internal", message };
 }

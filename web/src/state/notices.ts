@@ -39,17 +39,22 @@ export function notify(studio: Studio, notice: Omit<Notice, "id" | "way"> & { wa
   });
 }
 
+/** Masks of a clip have no place in this browser's storage. */
+export function onVolatile(studio: Studio, why: string): void {
+  const way: Way = { label: "Storage…", go: () => studio.live.setState({ dialog: "storage" }) };
+  notify(studio, { level: "warning", title: "For this visit only", text: `${sentence(why)}.`, way });
+}
+
 export function dismiss(studio: Studio, id: number): void {
   studio.live.setState({ notices: studio.live.getState().notices.filter((each) => each.id !== id) });
 }
 
-/** Shows a fault; what was cancelled on purpose is not one. */
+/** Shows a fault; what was cancelled on purpose is not one. Where storage is full, room has to be made first. */
 export function report(studio: Studio, error: unknown, way?: Way): void {
   const fault = toFault(error);
   if (fault.code === "cancelled") return;
   const base = { level: "error" as const, title: titleOf(fault), text: textOf(fault) };
-  const fallback = wayFor(studio, fault);
-  const on = way ?? fallback;
+  const on = wayFor(studio, fault) ?? way ?? null;
   notify(studio, on === null ? base : { ...base, way: on });
 }
 

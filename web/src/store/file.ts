@@ -76,7 +76,10 @@ export class StoredFile implements BlockFile {
   }
 
   write(at: number, bytes: Uint8Array): void {
-    this.handle.write(bytes, { at });
+    // Chromium answers a full disk with a number that is no length
+    if (this.handle.write(bytes, { at }) !== bytes.length) {
+      throw new DOMException("short write", "QuotaExceededError");
+    }
   }
 
   truncate(size: number): void {

@@ -68,10 +68,22 @@ export class Log {
     return whole && crc32(bytes) === (header as Header & { crc: number }).crc ? bytes : null;
   }
 
-  /** Goes over to the other file, which gets these records → where each is now. */
+  /**
+   * Goes over to the other file, which gets these records → where each is now.
+   * Throws `storage.full`; the log is then as it was.
+   */
   rewrite(records: Iterable<Uint8Array>): number[] {
     const [a, b] = this.files;
     const other = this.current === a ? b : a;
+    try {
+      return this.fill(other, records);
+    } catch (error) {
+      other.truncate(0);
+      throw error;
+    }
+  }
+
+  private fill(other: BlockFile, records: Iterable<Uint8Array>): number[] {
     other.truncate(0);
     let end = PREAMBLE;
     const places: number[] = [];
@@ -96,7 +108,7 @@ export class Log {
 
   private begin(file: BlockFile, generation: number, end = PREAMBLE): void {
     if (end === PREAMBLE) file.truncate(0);
-    file.write(0, preamble(generation, this.owner));
+    this.write(file, 0, preamble(generation, this.owner));
     file.flush();
     this.generation = generation;
     this.end = end;

@@ -1,6 +1,6 @@
 /** Opens a clip's results in this browser's private storage, for one tab at a time. */
 
-import { SplitmaskError } from "@/core/errors";
+import { SplitmaskError, toFault } from "@/core/errors";
 import type { Size } from "@/core/types";
 import { type BlockFile, MemoryFile, StoredFile, type SyncAccessHandle } from "./file";
 import { Log } from "./log";
@@ -22,26 +22,29 @@ export interface OpenStore {
 export async function openStore(id: string, sha256: string, size: Size): Promise<OpenStore> {
   const owner = `${sha256} ${size.width}x${size.height}`;
   const folder = await storageFolder();
-  if (folder === null) {
-    const log = new Log([new MemoryFile(), new MemoryFile()], owner);
-    const volatile = "this browser gives the page no storage: masks are gone once the page is closed";
-    const store = new ResultStore(log, size);
-    return { store, volatile, close: () => store.close() };
-  }
+  if (folder === null) return inMemory(owner, size, "this browser gives the page no storage");
   const unlock = await lock(`splitmask:results:${id}`);
+  const files: BlockFile[] = [];
   try {
-    const name = encodeURIComponent(id);
-    const files = [await openFile(folder, `${name}.a`), await openFile(folder, `${name}.b`)] as const;
-    const store = new ResultStore(new Log(files, owner), size);
+    for (const which of ["a", "b"]) files.push(await openFile(folder, `${encodeURIComponent(id)}.${which}`));
+    const store = new ResultStore(new Log(files as [BlockFile, BlockFile], owner), size);
     const close = () => {
       store.close();
       unlock();
     };
     return { store, volatile: null, close };
   } catch (error) {
+    for (const file of files) file.close();
     unlock();
-    throw error;
+    if (toFault(error).code !== "storage.full") throw error;
+    return inMemory(owner, size, "this browser's storage is full");
   }
+}
+
+function inMemory(owner: string, size: Size, why: string): OpenStore {
+  const store = new ResultStore(new Log([new MemoryFile(), new MemoryFile()], owner), size);
+  const volatile = `${why}: masks are gone once the page is closed; save the project as a file`;
+  return { store, volatile, close: () => store.close() };
 }
 
 /** Removes the results of clips that are not among these. Those that another tab has stay. */

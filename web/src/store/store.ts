@@ -6,6 +6,7 @@
  */
 
 import { countsToRuns, rleFromJson, rleToJson } from "@/core/counts";
+import { toFault } from "@/core/errors";
 import { area, decodeMask, encodeLogits } from "@/core/rle";
 import { toSquare } from "@/core/square";
 import type { Prompt, Rle, Size } from "@/core/types";
@@ -130,7 +131,7 @@ export class ResultStore implements Results {
   }
 
   close(): void {
-    if (this.log.size - this.live > WASTE) this.compact();
+    if (this.log.size - this.live > WASTE) this.tidy();
     this.log.close();
   }
 
@@ -138,7 +139,7 @@ export class ResultStore implements Results {
     const at = this.log.append(record);
     const header = readHeader(record);
     if (header !== null) this.take({ header, at });
-    if (this.log.size > this.cap || this.log.size > 2 * this.live + WASTE) this.compact();
+    if (this.log.size > this.cap || this.log.size > 2 * this.live + WASTE) this.tidy();
   }
 
   /** Notes a record that is in the log. */
@@ -211,6 +212,15 @@ export class ResultStore implements Results {
       },
       stale: { forward: toRanges(but(state.stale.forward)), reverse: toRanges(but(state.stale.reverse)) },
     };
+  }
+
+  /** Another time, where there is no room for a second file: all that was asked to be kept is in the first. */
+  private tidy(): void {
+    try {
+      this.compact();
+    } catch (error) {
+      if (toFault(error).code !== "storage.full") throw error;
+    }
   }
 
   /** Writes what is needed to the other file; past the cap, half of it, without the oldest logits. */

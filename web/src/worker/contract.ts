@@ -80,7 +80,8 @@ export type WorkerEvent =
       readonly total: number;
       readonly fps: number;
     }
-  | { readonly type: "notice"; readonly level: "info" | "warning" | "error"; readonly text: string };
+  /** What is found for a clip will be gone once the page is closed, and why. */
+  | { readonly type: "volatile"; readonly text: string };
 
 export interface TakeAwayRequest {
   readonly clip: ClipId;

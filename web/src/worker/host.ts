@@ -82,7 +82,7 @@ export class Host implements Segmenter {
   async openClip(id: ClipId, file: File): Promise<ClipInfo> {
     const clip = await this.clips.openFile(id, file);
     const { volatile } = clip.results;
-    if (volatile !== null) this.tell({ type: "notice", level: "warning", text: volatile });
+    if (volatile !== null) this.tell({ type: "volatile", text: volatile });
     return clip.info;
   }
 

@@ -20,9 +20,14 @@ export async function keepFile(project: string, clip: ClipId, file: File): Promi
     const problem = `${file.name} takes ${bytes(file.size)}, ${free} are free`;
     throw new SplitmaskError("storage.full", `${problem}; it stays open until the tab is closed`);
   }
-  const place = await (await folder(project, true)).getDirectoryHandle(clip, { create: true });
-  const writer = await (await place.getFileHandle(file.name, { create: true })).createWritable();
-  await file.stream().pipeTo(writer);
+  try {
+    const place = await (await folder(project, true)).getDirectoryHandle(clip, { create: true });
+    const writer = await (await place.getFileHandle(file.name, { create: true })).createWritable();
+    await file.stream().pipeTo(writer);
+  } catch (error) {
+    await forgetFile(project, clip); // not a part of it
+    throw error;
+  }
 }
 
 /** null: it was never kept, or has been cleared by the browser. */

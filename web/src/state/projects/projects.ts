@@ -3,7 +3,7 @@
 import { toFault } from "@/core/errors";
 import { attach, closeClip, detach, openFile, selectClip } from "@/state/clips";
 import { type ClipDoc, EMPTY_DOC, promptKey, withClip } from "@/state/document";
-import { notify, report, sentence } from "@/state/notices";
+import { notify, report, textOf } from "@/state/notices";
 import { type ArchivedClip, type Packed, pack, unpack } from "@/state/projects/archive";
 import { getProject, type ProjectRecord } from "@/state/projects/database";
 import { forgetFile, keepFile, keptFile } from "@/state/projects/files";
@@ -41,11 +41,10 @@ async function keep(studio: Studio, clip: ClipId, file: File): Promise<void> {
   try {
     await keepFile(projectId, clip, file);
   } catch (error) {
-    const text = toFault(error).message;
     notify(studio, {
       level: "warning",
       title: "Not kept for next time",
-      text: `${sentence(text)}.`,
+      text: textOf(toFault(error)),
       way: { label: "Storage…", go: () => studio.live.setState({ dialog: "storage" }) },
     });
   }
