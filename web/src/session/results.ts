@@ -12,6 +12,19 @@ export interface Kept {
   readonly area: number; // pixels of the frame
 }
 
+/** A frame at which an object's mask leaps or, for all objects, the picture cuts (null). */
+export interface Mark {
+  readonly object: number | null;
+  readonly frame: number;
+}
+
+/** Where marks are kept. */
+export interface KeptMarks {
+  marks(): readonly Mark[];
+  /** on: whether it is one from now on. */
+  mark(mark: Mark, on: boolean): void;
+}
+
 export interface Results {
   /** The model that results are from and for, from now on, and the side M of its masks. */
   use(weightsSha256: string, side: number): void;

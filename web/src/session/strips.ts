@@ -2,7 +2,7 @@
 
 import { iou } from "@/core/rle";
 import type { FrameMasks, Rle } from "@/core/types";
-import type { Results } from "./results";
+import type { KeptMarks, Mark, Results } from "./results";
 import { type Range, toRanges } from "./stale";
 import type { Track } from "./track";
 
@@ -65,11 +65,16 @@ function leaps(area: Float32Array): number[] {
   return found;
 }
 
-/** Jumps that a run saw, and cuts of the picture. */
+/** Jumps that a run saw, and cuts of the picture; those that were kept are there from the beginning. */
 export class Marks {
-  private readonly cuts = new Set<number>();
-  private readonly jumps = new Map<number, Set<number>>(); // object → frames
+  private readonly frames = new Map<number | null, Set<number>>(); // object, null for cuts → frames
+  private readonly kept: KeptMarks | null;
   private last: FrameMasks | null = null;
+
+  constructor(kept: KeptMarks | null = null) {
+    this.kept = kept;
+    for (const { object, frame } of kept?.marks() ?? []) this.framesOf(object).add(frame);
+  }
 
   /** Masks of a run, as they come. */
   pass(masks: FrameMasks): void {
@@ -80,19 +85,30 @@ export class Marks {
     for (const { object, rle } of masks.masks) {
       const before = last.masks.find((each) => each.object === object);
       if (before === undefined) continue;
-      const jumps = this.jumps.get(object) ?? new Set();
-      if (hasJumped(before.rle, rle)) jumps.add(later);
-      else jumps.delete(later);
-      this.jumps.set(object, jumps);
+      this.set({ object, frame: later }, hasJumped(before.rle, rle));
     }
   }
 
   cut(frame: number): void {
-    this.cuts.add(frame);
+    this.set({ object: null, frame }, true);
   }
 
   of(object: number): number[] {
-    return [...(this.jumps.get(object) ?? []), ...this.cuts];
+    return [...this.framesOf(object), ...this.framesOf(null)];
+  }
+
+  private set(mark: Mark, on: boolean): void {
+    const frames = this.framesOf(mark.object);
+    if (frames.has(mark.frame) === on) return;
+    this.kept?.mark(mark, on);
+    if (on) frames.add(mark.frame);
+    else frames.delete(mark.frame);
+  }
+
+  private framesOf(object: number | null): Set<number> {
+    const known = this.frames.get(object) ?? new Set();
+    this.frames.set(object, known);
+    return known;
   }
 }
 

@@ -8,7 +8,7 @@ import type { Output } from "@/session/choice";
 export const HEADER = 60; // bytes
 const MAGIC = 0x52534d53; // SMSR
 
-export const KIND = { result: 1, state: 2, forget: 3, drop: 4 } as const;
+export const KIND = { result: 1, state: 2, forget: 3, drop: 4, mark: 5 } as const;
 
 /** The fixed part of a record. Sizes are bytes of the parts that follow it, in this order. */
 export interface Header {

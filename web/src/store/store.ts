@@ -5,13 +5,13 @@
  * Past the cap the oldest logits go first; the masks stay, and what is asked for again comes from them.
  */
 
-import { countsToRuns, rleFromJson, rleToJson } from "@/core/counts";
+import { countsToRuns } from "@/core/counts";
 import { toFault } from "@/core/errors";
 import { area, decodeMask, encodeLogits } from "@/core/rle";
 import { toSquare } from "@/core/square";
-import type { Prompt, Rle, Size } from "@/core/types";
+import type { Rle, Size } from "@/core/types";
 import { MASK_PROMPT_LOGIT, type Output } from "@/session/choice";
-import type { Kept, Results } from "@/session/results";
+import type { Kept, KeptMarks, Mark, Results } from "@/session/results";
 import { fromRanges, type Range, toRanges } from "@/session/stale";
 import type { TrackState } from "@/session/track";
 import type { Log, Place } from "./log";
@@ -26,16 +26,19 @@ import {
   toFloats,
   unpackLogits,
 } from "./records";
+import { readState, stateRecord } from "./states";
 
 export const DEFAULT_CAP = 1 << 30; // bytes: some 60,000 masks of `nano`
+const CUT = -1; // in place of an object, in a mark that is for all
 const WASTE = 32 << 20; // bytes of what has been overtaken that are put up with
 
-export class ResultStore implements Results {
+export class ResultStore implements Results, KeptMarks {
   private readonly log: Log;
   private readonly size: Size;
   private readonly cap: number;
   private readonly results = new Map<number, Map<number, Place>>(); // object → frame → where
   private readonly saved = new Map<number, Place>();
+  private readonly marked = new Map<number, Map<number, Place>>(); // object or CUT → frame → where
   private live = 0; // bytes that are still needed
   private model = 0;
   private side = 0;
@@ -122,6 +125,16 @@ export class ResultStore implements Results {
     this.append(stateRecord(state));
   }
 
+  marks(): Mark[] {
+    return [...this.marked].flatMap(([id, frames]) =>
+      [...frames.keys()].map((frame) => ({ object: id === CUT ? null : id, frame })),
+    );
+  }
+
+  mark({ object, frame }: Mark, on: boolean): void {
+    this.append(packRecord({ kind: KIND.mark, object: object ?? CUT, frame, direction: on }));
+  }
+
   /** With what a run has done since a state was saved. */
   states(): TrackState[] {
     return [...this.saved.values()].flatMap((place) => {
@@ -148,18 +161,24 @@ export class ResultStore implements Results {
     if (kind === KIND.forget) this.forget(object);
     if (kind === KIND.drop) this.release(this.results.get(object), frame);
     if (kind === KIND.forget || kind === KIND.drop) return;
-    const of = kind === KIND.state ? this.saved : this.framesOf(object);
+    const of = kind === KIND.state ? this.saved : framesOf(this.tableOf(kind), object);
     const key = kind === KIND.state ? object : frame;
     this.release(of, key);
+    if (kind === KIND.mark && place.header.direction !== true) return; // it is none any more
     of.set(key, place);
     this.live += bytesOf(place);
   }
 
+  private tableOf(kind: number): Map<number, Map<number, Place>> {
+    return kind === KIND.mark ? this.marked : this.results;
+  }
+
   private forget(object: number): void {
-    for (const frame of [...(this.results.get(object)?.keys() ?? [])])
-      this.release(this.results.get(object), frame);
+    for (const table of [this.results, this.marked]) {
+      for (const frame of [...(table.get(object)?.keys() ?? [])]) this.release(table.get(object), frame);
+      table.delete(object);
+    }
     this.release(this.saved, object);
-    this.results.delete(object);
   }
 
   private release(of: Map<number, Place> | undefined, key: number): void {
@@ -167,14 +186,6 @@ export class ResultStore implements Results {
     if (old === undefined) return;
     this.live -= bytesOf(old);
     of?.delete(key);
-  }
-
-  private framesOf(object: number): Map<number, Place> {
-    const known = this.results.get(object);
-    if (known !== undefined) return known;
-    const frames = new Map<number, Place>();
-    this.results.set(object, frames);
-    return frames;
   }
 
   private at(object: number, frame: number): Place | null {
@@ -225,13 +236,15 @@ export class ResultStore implements Results {
 
   /** Writes what is needed to the other file; past the cap, half of it, without the oldest logits. */
   private compact(): void {
-    const places = [...this.results.values()].flatMap((frames) => [...frames.values()]);
+    const tables = [...this.results.values(), ...this.marked.values()];
+    const places = tables.flatMap((frames) => [...frames.values()]);
     places.sort((a, b) => a.at - b.at);
     const bare = this.oldest(places);
     const states = this.states(); // written last: they know of all that stands before them
     const headers: (Header | null)[] = [];
     const at = this.log.rewrite(noted(rewritten(this.log, places, bare, states), headers));
     this.results.clear();
+    this.marked.clear();
     this.saved.clear();
     this.live = 0;
     headers.forEach((header, i) => {
@@ -278,33 +291,12 @@ function* noted(
   }
 }
 
+function framesOf(table: Map<number, Map<number, Place>>, object: number): Map<number, Place> {
+  const known = table.get(object) ?? new Map<number, Place>();
+  table.set(object, known);
+  return known;
+}
+
 function bytesOf(place: Place): number {
   return HEADER + bodyBytes(place.header);
 }
-
-function stateRecord(state: TrackState): Uint8Array {
-  const prompted = state.prompted.map((each) => ({ ...each, prompt: promptToJson(each.prompt) }));
-  const text = JSON.stringify({ ...state, prompted });
-  return packRecord({ kind: KIND.state, object: state.object }, [new TextEncoder().encode(text)]);
-}
-
-function promptToJson(prompt: Prompt): unknown {
-  return { ...prompt, mask: prompt.mask === null ? null : rleToJson(prompt.mask) };
-}
-
-function readState(body: Uint8Array): TrackState {
-  const state = JSON.parse(new TextDecoder().decode(body)) as SavedState;
-  const prompted = state.prompted.map((each) => {
-    const mask = each.prompt.mask === null ? null : rleFromJson(each.prompt.mask, "a saved prompt");
-    return { ...each, prompt: { ...each.prompt, mask } };
-  });
-  return { ...state, prompted };
-}
-
-/** As `stateRecord` writes it. */
-type SavedState = Omit<TrackState, "prompted"> & {
-  readonly prompted: readonly (Omit<TrackState["prompted"][number], "prompt"> & {
-    readonly prompt: Omit<Prompt, "mask"> & { readonly mask: SavedMask | null };
-  })[];
-};
-type SavedMask = { size: [number, number]; counts: string };

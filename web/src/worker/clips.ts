@@ -15,7 +15,7 @@ export class OpenClip {
   readonly clip: Clip;
   readonly session: VideoSession;
   readonly results: OpenStore;
-  readonly marks = new Marks();
+  readonly marks: Marks;
   readonly writing = new Writing();
   /** Numbers of the newest request of each kind, by which older ones know that they are overtaken. */
   private readonly newest = new Map<string, number>();
@@ -24,6 +24,7 @@ export class OpenClip {
     this.id = id;
     this.clip = clip;
     this.results = results;
+    this.marks = new Marks(results.store);
     const reader = watchingCuts(clip.reader, (frame) => this.marks.cut(frame));
     this.session = new VideoSession(reader, results.store);
   }

@@ -204,6 +204,7 @@ export class Host implements Segmenter {
     const result = readResult(json, clip.clip);
     await clip.session.clear();
     clip.session.restore(keepResult(result, clip.results.store));
+    for (const frame of clip.session.frames()) clip.marks.pass(clip.session.masks(frame));
     return this.strips(id);
   }
 

@@ -4,7 +4,7 @@ import type { FrameMasks } from "@/core/types";
 import { Bin } from "@/session/bin";
 import { Marks, stripOf } from "@/session/strips";
 import { Track } from "@/session/track";
-import { memoryStore } from "../store/memory";
+import { memoryFiles, memoryStore } from "../store/memory";
 
 const SIZE = { width: 40, height: 30 };
 
@@ -42,6 +42,26 @@ test("a mask that leaves its place has jumped, in either direction of the run, u
   marks.pass(masks(1, 3, 5, 8));
   marks.pass(masks(2, 4, 5, 8));
   expect(marks.of(1)).toEqual([]);
+});
+
+test("jumps and cuts are there again at the next visit, but those that were run again without one", () => {
+  const files = memoryFiles();
+  const store = memoryStore(SIZE, files);
+  const marks = new Marks(store);
+  for (const [t, x] of [
+    [0, 2],
+    [1, 20],
+    [2, 2],
+  ] as const)
+    marks.pass(masks(t, x, 5, 8));
+  marks.cut(7);
+  marks.pass(masks(1, 4, 5, 8));
+  marks.pass(masks(2, 5, 5, 8));
+  expect(marks.of(1)).toEqual([1, 7]);
+  expect(new Marks(memoryStore(SIZE, files)).of(1)).toEqual([1, 7]);
+  store.drop(1);
+  store.close();
+  expect(new Marks(memoryStore(SIZE, files)).of(1)).toEqual([7]);
 });
 
 test("an object that is hidden and comes back elsewhere has not jumped", () => {

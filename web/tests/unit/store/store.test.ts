@@ -175,6 +175,22 @@ test("where storage is full it says so, and what was there stays usable", () => 
   expect(store.get(1, 1)?.score).toBe(0.2);
 });
 
+test("marks stay when the files are changed over", () => {
+  const files = memoryFiles();
+  const store = memoryStore(SIZE, files, 1000);
+  store.mark({ object: null, frame: 3 }, true);
+  store.mark({ object: 1, frame: 4 }, true);
+  store.mark({ object: 1, frame: 4 }, false);
+  store.mark({ object: 1, frame: 5 }, true);
+  for (let t = 0; t < 60; t++) store.put(1, t % 4, output(t), false);
+  expect(store.bytes).toBeLessThan(1500);
+  const marks = [
+    { object: null, frame: 3 },
+    { object: 1, frame: 5 },
+  ];
+  expect([store.marks(), memoryStore(SIZE, files).marks()]).toEqual([marks, marks]);
+});
+
 test("states come back with their prompts, masks among them", () => {
   const files = memoryFiles();
   const store = memoryStore(SIZE, files);
