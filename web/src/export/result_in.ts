@@ -90,7 +90,7 @@ export function keepResult(result: Result, store: ResultStore): TrackState[] {
   });
   const states = result.objects
     .map(({ id }) => stateOf(result, id))
-    .filter((state) => state.prompted.length > 0);
+    .filter(({ prompted, tracked }) => prompted.length + tracked.forward.length + tracked.reverse.length > 0);
   for (const state of states) store.saveState(state);
   return states;
 }

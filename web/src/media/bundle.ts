@@ -1,31 +1,12 @@
 /** Bundles: a picture's features, encoded elsewhere (docs/bundle.md; Python's `splitmask.bundle`). */
 
 import { strFromU8, unzipSync } from "fflate";
-import { z } from "zod";
 import { SplitmaskError } from "@/core/errors";
-import { fromHalf } from "@/core/half";
 import type { Size } from "@/core/types";
 import type { Engine, FeatureArrays, Pixels } from "@/engine/base";
-import type { Reader } from "./source";
-
-const MOST_PIXELS = 1 << 28;
-
-const tensor = z.object({
-  dtype: z.enum(["float32", "float16", "int8"]).default("float32"),
-  shape: z.array(z.int().positive()).length(4),
-  offset: z.int().nonnegative(),
-  scale: z.union([z.number(), z.array(z.number())]).nullish(),
-});
-const schema = z.object({
-  version: z.literal(1).optional(),
-  model: z.string().default(""),
-  weightsSha256: z.string().default(""),
-  originalWidth: z.int().positive(),
-  originalHeight: z.int().positive(),
-  tensors: z.object({ image_embed: tensor, high_res_feats_0: tensor, high_res_feats_1: tensor }),
-});
-
-type TensorEntry = z.infer<typeof tensor>;
+import { type Manifest, parseManifest, promptOf } from "./manifest";
+import type { Given, Reader } from "./source";
+import { bad, type Numbers, unpack } from "./tensors";
 
 export interface Bundle {
   readonly size: Size; // of the picture
@@ -33,6 +14,9 @@ export interface Bundle {
   readonly weightsSha256: string; // "": not said
   readonly features: FeatureArrays;
   readonly preview: Blob | null;
+  /** A frame of a clip is answered by the policy of a clip, a still by that of stills. */
+  readonly isStill: boolean;
+  readonly objects: readonly Given[];
 }
 
 /** Whether a file is one, as far as its name says. */
@@ -40,27 +24,77 @@ export function isBundle(file: { readonly name: string; readonly type: string })
   return /\.zip$/i.test(file.name) || file.type === "application/zip";
 }
 
-/** Throws SplitmaskError `bundle`: what is missing, damaged or of another version. */
+/** Rejects with `bundle`: what is missing, damaged or of another version. */
 export async function readBundle(file: File): Promise<Bundle> {
-  const files = unpacked(new Uint8Array(await file.arrayBuffer()), file.name);
-  const manifest = parsed(required(files, "manifest.json", file.name), file.name);
-  const data = required(files, "embedding.bin", file.name);
-  const feature = (name: keyof typeof manifest.tensors) => {
-    const entry = manifest.tensors[name];
-    return { dims: entry.shape, data: unpack(name, entry, data, file.name) };
+  const { name } = file;
+  const files = unpacked(new Uint8Array(await file.arrayBuffer()), name);
+  const manifest = parseManifest(strFromU8(required(files, "manifest.json", name)), name);
+  const data = required(files, "embedding.bin", name);
+  const tensor = (what: string) => {
+    const entry = manifest.tensors[what];
+    if (entry === undefined) throw bad(name, `manifest.json: there is no tensor ${what}`);
+    return unpack(name, what, entry, data);
   };
+  const features = {
+    imageEmbed: await tensor("image_embed"),
+    highRes0: await tensor("high_res_feats_0"),
+    highRes1: await tensor("high_res_feats_1"),
+  };
+  checkShapes(features, name);
   const picture = files["preview.jpg"];
   return {
     size: { width: manifest.originalWidth, height: manifest.originalHeight },
     model: manifest.model,
     weightsSha256: manifest.weightsSha256,
-    features: {
-      imageEmbed: feature("image_embed"),
-      highRes0: feature("high_res_feats_0"),
-      highRes1: feature("high_res_feats_1"),
-    },
+    features,
     preview: picture === undefined ? null : new Blob([picture], { type: "image/jpeg" }),
+    isStill: manifest.source?.frame == null,
+    objects: await given(manifest, tensor, features.imageEmbed.dims, name),
   };
+}
+
+/** Throws `bundle` unless the three belong together, whatever the model. */
+function checkShapes({ imageEmbed, highRes0, highRes1 }: FeatureArrays, name: string): void {
+  const [, c = 0, h = 0] = imageEmbed.dims;
+  const wanted = [
+    ["image_embed", imageEmbed, [1, c, h, h]],
+    ["high_res_feats_0", highRes0, [1, c / 8, 4 * h, 4 * h]],
+    ["high_res_feats_1", highRes1, [1, c / 4, 2 * h, 2 * h]],
+  ] as const;
+  for (const [what, { dims }, shape] of wanted) {
+    if (dims.join() === shape.join()) continue;
+    throw bad(
+      name,
+      `${what} has the shape ${dims.join("×")}, which does not belong; encode the picture again`,
+    );
+  }
+}
+
+/** What is known of each object; its tensors have to fit those of the frame. */
+async function given(
+  manifest: Manifest,
+  tensor: (what: string) => Promise<Numbers>,
+  dims: readonly number[],
+  name: string,
+): Promise<Given[]> {
+  const fitting = async (what: string | null | undefined, shape: readonly number[]) => {
+    if (what == null) return null;
+    const found = await tensor(what);
+    if (found.dims.join() === shape.join()) return found;
+    throw bad(name, `${what} has the shape ${found.dims.join("×")} instead of ${shape.join("×")}`);
+  };
+  const side = 4 * (dims[2] ?? 0);
+  const objects: Given[] = [];
+  for (const { id, name: title, color, imageEmbed, logits, score, presence } of manifest.objects) {
+    const embed = await fitting(imageEmbed, dims);
+    const mask = await fitting(logits, [1, 1, side, side]);
+    objects.push({
+      ...{ object: id, name: title, color, embed },
+      mask: mask === null ? null : { logits: mask.data, side, score, presence },
+      prompt: promptOf(manifest, id, name),
+    });
+  }
+  return objects;
 }
 
 type Files = Record<string, Uint8Array<ArrayBuffer>>;
@@ -87,51 +121,6 @@ function required(files: Files, part: string, name: string): Uint8Array<ArrayBuf
   return data;
 }
 
-function parsed(data: Uint8Array, name: string): z.infer<typeof schema> {
-  let value: unknown;
-  try {
-    value = JSON.parse(strFromU8(data));
-  } catch (cause) {
-    throw bad(name, "manifest.json is not JSON; encode the picture again", cause);
-  }
-  const found = schema.safeParse(value);
-  if (!found.success) {
-    const issue = found.error.issues[0];
-    throw bad(name, `manifest.json: ${issue?.path.join(".")}: ${issue?.message}`);
-  }
-  if (found.data.originalWidth * found.data.originalHeight > MOST_PIXELS) {
-    throw bad(name, "its picture is too large to be shown");
-  }
-  return found.data;
-}
-
-function unpack(what: string, entry: TensorEntry, data: Uint8Array, name: string): Float32Array {
-  const count = entry.shape.reduce((product, n) => product * n, 1);
-  const each = { float32: 4, float16: 2, int8: 1 }[entry.dtype];
-  if (entry.offset + count * each > data.length) {
-    throw bad(name, `${what} lies beyond the end of embedding.bin, which is cut off; copy it again`);
-  }
-  const bytes = data.slice(entry.offset, entry.offset + count * each);
-  if (entry.dtype === "float32") return new Float32Array(bytes.buffer);
-  if (entry.dtype === "float16") return Float32Array.from(new Uint16Array(bytes.buffer), fromHalf);
-  return scaled(new Int8Array(bytes.buffer), entry, what, name);
-}
-
-/** int8: one scale for the tensor, or one per channel. */
-function scaled(values: Int8Array, entry: TensorEntry, what: string, name: string): Float32Array {
-  const scale = typeof entry.scale === "number" ? [entry.scale] : entry.scale;
-  const [, channels = 1] = entry.shape;
-  if (!scale || (scale.length !== 1 && scale.length !== channels)) {
-    throw bad(name, `manifest.json: tensors.${what}.scale: one number, or one per channel`);
-  }
-  const plane = values.length / ((entry.shape[0] ?? 1) * channels);
-  return Float32Array.from(values, (v, i) => v * (scale[Math.floor(i / plane) % scale.length] as number));
-}
-
-function bad(name: string, why: string, cause?: unknown): SplitmaskError {
-  return new SplitmaskError("bundle", `${name}: ${why}`, { cause });
-}
-
 /** Throws SplitmaskError `bundle` unless the engine's decoder reads these features. */
 export function checkBundle(bundle: Bundle, engine: Engine, name: string): void {
   const { preset, weightsSha256 } = engine;
@@ -150,12 +139,15 @@ export function checkBundle(bundle: Bundle, engine: Engine, name: string): void 
 export class BundleReader implements Reader {
   readonly size: Size;
   readonly count = 1;
-  readonly isStill = true;
+  readonly isStill: boolean;
+  readonly given: readonly Given[];
   private readonly bundle: Bundle;
 
   constructor(bundle: Bundle) {
     this.bundle = bundle;
     this.size = bundle.size;
+    this.isStill = bundle.isStill;
+    this.given = bundle.objects;
   }
 
   async at(): Promise<Pixels> {

@@ -38,7 +38,7 @@ export function watchingCuts(reader: Reader, onCut: (frame: number) => void): Re
     last = { frame, seen };
     return pixels;
   };
-  const { size, count, isStill } = reader;
+  const { size, count, isStill, given = [] } = reader;
   const features = reader.features === undefined ? {} : { features: () => reader.features?.() };
-  return { size, count, isStill, at: (frame) => reader.at(frame), nextInRun, ...features } as Reader;
+  return { size, count, isStill, given, at: (frame) => reader.at(frame), nextInRun, ...features } as Reader;
 }

@@ -9,6 +9,7 @@ import { type VideoSample, VideoSampleSink } from "mediabunny";
 import { SplitmaskError, toFault } from "@/core/errors";
 import { Cursor } from "./cursor";
 import { isImage, openImage } from "./image";
+import { Sound } from "./sound";
 import { openVideo, type VideoFile } from "./video";
 
 export type Picture = ImageBitmap | VideoFrame;
@@ -33,16 +34,18 @@ export class FrameSource {
   private readonly video: VideoFile | null;
   private readonly image: ImageBitmap | null;
   private readonly cursor: Cursor | null;
+  private readonly sound: Sound | null;
   private queue: Promise<unknown> = Promise.resolve();
   private wanted = 0; // number of the newest request
   private playback: Playback | null = null;
 
-  private constructor(video: VideoFile | null, image: ImageBitmap | null) {
+  private constructor(video: VideoFile | null, image: ImageBitmap | null, sound: Sound | null = null) {
     const size = video ?? image ?? { width: 0, height: 0 };
     this.width = size.width;
     this.height = size.height;
     this.video = video;
     this.image = image;
+    this.sound = sound;
     this.cursor = video === null ? null : new Cursor(video);
     this.timestamps = video === null ? new Float64Array(1) : video.index.fromFirst();
     this.frames = this.timestamps.length;
@@ -51,7 +54,17 @@ export class FrameSource {
   /** Opens a video or an image. Throws SplitmaskError. */
   static async open(file: File): Promise<FrameSource> {
     if (isImage(file)) return new FrameSource(null, await openImage(file));
-    return new FrameSource(await openVideo(file, file.name), null);
+    const video = await openVideo(file, file.name);
+    return new FrameSource(video, null, await Sound.of(video.input));
+  }
+
+  /** Whether there is a sound to be heard while it plays. */
+  get hasSound(): boolean {
+    return this.sound !== null;
+  }
+
+  set muted(muted: boolean) {
+    if (this.sound !== null) this.sound.muted = muted;
   }
 
   /** A frame's picture; null where a newer request has overtaken this one. Throws SplitmaskError. */
@@ -62,7 +75,7 @@ export class FrameSource {
     return picture;
   }
 
-  /** Gives out frames from `from` on, at the times that they have; late ones are left out. */
+  /** Gives out frames from `from` on, at the times that they have, with their sound; late ones are left out. */
   play(
     from: number,
     onFrame: (index: number, picture: Picture) => void,
@@ -74,6 +87,7 @@ export class FrameSource {
     this.playback = {
       stop: () => {
         state.stopped = true;
+        this.sound?.stop();
       },
       ended,
     };
@@ -85,6 +99,7 @@ export class FrameSource {
     this.wanted += 1;
     await this.queue;
     await this.cursor?.close();
+    await this.sound?.close();
     this.image?.close();
     this.video?.input.dispose();
   }
@@ -117,7 +132,13 @@ export class FrameSource {
     } while (options.loop === true && !state.stopped);
   }
 
-  /** Once from `start` to `until`, the clock running from the first picture that is there. */
+  /** Lets the sound begin; gives the moment at which the first picture is due. */
+  private async beginAt(from: number, until: number, rate: number): Promise<number> {
+    const after = rate === 1 ? ((await this.sound?.start(from, until)) ?? 0) : 0;
+    return performance.now() + after;
+  }
+
+  /** Once from `start` to `until`, the clock running from when the first picture is there and its sound heard. */
   private async pass(
     start: number,
     until: number,
@@ -136,7 +157,8 @@ export class FrameSource {
           const index = video.index.position(sample.timestamp);
           if (state.stopped || index >= until) return;
           if (index < start) continue;
-          zero ??= performance.now();
+          zero ??= await this.beginAt(begin, endOf(video, until), rate);
+          if (state.stopped) return this.sound?.stop();
           const wait = zero + ((sample.timestamp - begin) / rate) * 1000 - performance.now();
           if (wait < -LATE && index < until - 1) continue;
           if (wait > 1) await sleep(wait);
@@ -147,11 +169,17 @@ export class FrameSource {
         }
       }
     } catch (error) {
+      this.sound?.stop();
       throw new SplitmaskError("media.broken", `the clip cannot be played on: ${toFault(error).message}`, {
         cause: error,
       });
     }
   }
+}
+
+/** Seconds of the file at which the frame `until` begins, or its last one ends. */
+function endOf({ index }: VideoFile, until: number): number {
+  return index.times[until] ?? (index.times[0] ?? 0) + index.duration;
 }
 
 const LATE = 60; // milliseconds after which a frame is not worth showing any more

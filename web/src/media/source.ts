@@ -1,7 +1,23 @@
 /** How frames are read, by whoever needs them one at a time. */
 
-import type { Size } from "@/core/types";
+import type { Prompt, Size } from "@/core/types";
 import type { FeatureArrays, Pixels } from "@/engine/base";
+
+/** What a bundle of a tracked frame says of an object there: enough to correct it with the decoder alone. */
+export interface Given {
+  readonly object: number;
+  readonly name: string;
+  readonly color: string; // #rrggbb
+  readonly embed: FeatureArrays["imageEmbed"] | null; // conditioned on its past; null: the frame's own
+  /** Its mask so far, logits (M, M); null: it has none. */
+  readonly mask: {
+    readonly logits: Float32Array;
+    readonly side: number; // M
+    readonly score: number;
+    readonly presence: number;
+  } | null;
+  readonly prompt: Prompt | null; // what was said of it on this frame
+}
 
 /** Frames of one clip. */
 export interface Reader {
@@ -15,4 +31,6 @@ export interface Reader {
   nextInRun(index: number, reverse: boolean): Promise<Pixels>;
   /** Of a bundle: what was encoded elsewhere, in place of pictures. */
   features?(): Promise<FeatureArrays>;
+  /** Of a bundle: the objects that were tracked to its frame, which is frame 0 here. */
+  readonly given?: readonly Given[];
 }

@@ -9,9 +9,12 @@
 
 import type { Prompt } from "@/core/types";
 import type { Memory } from "@/engine/base";
+import type { Given } from "@/media/source";
 import type { Bin } from "./bin";
 import type { Output } from "./choice";
+import { givenFeed, givenOutput } from "./given";
 import { type Limits, liveWindow, type Selection, select } from "./memory_bank";
+import { refines } from "./prompts";
 import type { Results } from "./results";
 import { fromRanges, isReached, type Range, staleFrames, toRanges } from "./stale";
 
@@ -56,11 +59,14 @@ export class Track {
   version = 0;
   private readonly store: Results;
   private readonly bin: Bin;
+  /** What a bundle says of the object on its one frame. */
+  readonly given: Given | null;
 
-  constructor(object: number, store: Results, bin: Bin) {
+  constructor(object: number, store: Results, bin: Bin, given: Given | null = null) {
     this.object = object;
     this.store = store;
     this.bin = bin;
+    this.given = given;
   }
 
   get promptedFrames(): number[] {
@@ -86,11 +92,29 @@ export class Track {
     return this.prompted.has(frame) || this.tracked.has(frame);
   }
 
-  /** The object on that frame, from a prompt or from the store. */
+  /** The object on that frame, from a prompt, from the bundle or from the store. */
   output(frame: number): Output | null {
     const prompted = this.prompted.get(frame);
     if (prompted !== undefined) return prompted.output;
-    return this.tracked.has(frame) ? this.store.get(this.object, frame) : null;
+    if (!this.tracked.has(frame)) return null;
+    return givenOutput(this.given) ?? this.store.get(this.object, frame);
+  }
+
+  /** What the next decoding on the frame is fed with: the mask so far, unless something was taken back since. */
+  before(frame: number, now: Prompt): Output | null {
+    if (refines(this.prompted.get(frame)?.prompt, now)) return this.output(frame);
+    return givenFeed(this.given, now);
+  }
+
+  /** As the bundle has it; prompted: with what was said there. False where it has no mask yet. */
+  give(prompted: boolean): boolean {
+    const output = givenOutput(this.given);
+    if (output === null) return false;
+    const prompt = prompted ? (this.given?.prompt ?? null) : null;
+    this.store.put(this.object, 0, output, prompt === null ? false : null);
+    if (prompt === null) this.tracked.set(0, false);
+    else this.prompted.set(0, { prompt, output, direction: false, memory: null });
+    return true;
   }
 
   /** Of the run that has been at the frame; null if none has. */
@@ -229,7 +253,8 @@ export class Track {
     };
   }
 
-  /** Takes over a state; what the store has no result of is left out. False where no prompt is left. */
+  /** Takes over a state; what the store has no result of is left out. False where neither a prompt is left nor a
+   * bundle's mask. */
   restore(state: TrackState): boolean {
     for (const { frame, prompt, direction } of state.prompted) {
       const output = this.store.get(this.object, frame);
@@ -242,7 +267,7 @@ export class Track {
       }
       for (const frame of fromRanges(state.stale[name])) this.staleIn(reverse).add(frame);
     }
-    return this.prompted.size > 0;
+    return this.prompted.size > 0 || (this.given !== null && this.tracked.size > 0);
   }
 
   private isLeadIn(frame: number, reverse: boolean): boolean {

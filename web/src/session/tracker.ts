@@ -21,6 +21,7 @@ import {
   videoOutputs,
 } from "./choice";
 import { FeatureCache } from "./features";
+import { givenAnswer } from "./given";
 import { answerStill } from "./image";
 import type { Limits, Selection } from "./memory_bank";
 import type { Priority } from "./priority";
@@ -78,15 +79,11 @@ export class Tracker {
     return features;
   }
 
-  /** What the object is on a frame, given a prompt. refine: fed with what it was before. */
-  async answer(
-    track: Track,
-    frame: number,
-    features: Features,
-    prompt: Prompt,
-    refine: boolean,
-  ): Promise<Output> {
-    const before = refine ? track.output(frame) : null;
+  /** What the object is on a frame, given a prompt; one that only adds to the last refines the mask so far. */
+  async answer(track: Track, frame: number, features: Features, prompt: Prompt): Promise<Output> {
+    const answered = givenAnswer(track.given, prompt);
+    if (answered !== null) return answered;
+    const before = track.before(frame, prompt);
     if (this.still) return answerStill(this.engine, features, prompt, this.reader.size, before);
     if (prompt.mask !== null) return this.answerMask(features, prompt.mask);
     const conditioned = await this.conditioned(track, frame, features);
@@ -99,9 +96,13 @@ export class Tracker {
 
   /**
    * What a click on the frame is decoded from: features conditioned on the object's past where a run has been at
-   * the frame and another frame is prompted, else the features themselves. Whoever asks disposes new ones.
+   * the frame and another frame is prompted, or a bundle has them; else the features themselves. Whoever asks
+   * disposes new ones.
    */
   async conditioned(track: Track, frame: number, features: Features): Promise<Features> {
+    const embed = track.given?.embed ?? null;
+    const own = embed === null ? undefined : await this.reader.features?.();
+    if (embed !== null && own !== undefined) return this.engine.fromArrays({ ...own, imageEmbed: embed });
     const direction = track.direction(frame);
     if (direction === null || !track.promptedFrames.some((t) => t !== frame)) return features;
     const selection = track.select(frame, direction, this.reader.count, this.limits);

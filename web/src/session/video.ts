@@ -14,7 +14,7 @@ import type { Reader } from "@/media/source";
 import { Bin } from "./bin";
 import { limitsOf } from "./memory_bank";
 import { Priority } from "./priority";
-import { checkAlone, checkFrame, checkPrompt, refines } from "./prompts";
+import { checkAlone, checkFrame, checkPrompt } from "./prompts";
 import type { Results } from "./results";
 import { plannedFrames, type RunOptions, runBounds, workOn } from "./run";
 import { type Range, toRanges } from "./stale";
@@ -47,7 +47,9 @@ export class VideoSession {
   constructor(reader: Reader, store: Results) {
     this.reader = reader;
     this.store = store;
-    this.restore(store.states());
+    const known = store.states();
+    this.restore(known);
+    if (known.length === 0) this.takeGiven();
   }
 
   /** Computes with this engine from now on. Memories of another are made anew; its masks stay. */
@@ -122,11 +124,10 @@ export class VideoSession {
       const where = `frame ${frame}, object ${object}: `;
       const checked = checkPrompt(prompt, this.reader.size, where);
       if (!this.reader.isStill) checkAlone(checked, where);
-      const track = this.tracks.get(object) ?? new Track(object, this.store, this.bin);
+      const track = this.tracks.get(object) ?? this.begun(object);
       const features = await tracker.edit(frame, this.tracks.values());
       if (isOvertaken()) return null;
-      const refine = refines(track.prompted.get(frame)?.prompt, checked);
-      const output = await tracker.answer(track, frame, features, checked, refine);
+      const output = await tracker.answer(track, frame, features, checked);
       if (isOvertaken()) return null;
       track.setPrompt(frame, checked, output);
       this.tracks.set(object, track);
@@ -154,7 +155,10 @@ export class VideoSession {
     });
   }
 
-  /** Takes back all that was said of an object on a frame; without any prompt left it has no masks. */
+  /**
+   * Takes back all that was said of an object on a frame; without any prompt left it has no masks, but those that
+   * a bundle came with.
+   */
   removePrompt(object: number, frame: number): Promise<void> {
     return this.priority.first(async () => {
       const track = this.track(object);
@@ -164,8 +168,8 @@ export class VideoSession {
         throw new SplitmaskError("prompt", `${where}: it has on ${known}`);
       }
       track.removePrompt(frame);
-      if (track.prompted.size === 0) this.forget(track);
-      else this.save(track);
+      if (track.prompted.size > 0 || track.give(false)) this.save(track);
+      else this.forget(track);
     });
   }
 
@@ -184,9 +188,24 @@ export class VideoSession {
   /** Takes over what was found elsewhere, in place of all there was. */
   restore(states: readonly TrackState[]): void {
     for (const state of states) {
-      const track = new Track(state.object, this.store, this.bin);
+      const track = this.begun(state.object);
       if (track.restore(state)) this.tracks.set(state.object, track);
     }
+  }
+
+  /** The objects that a bundle comes with. */
+  private takeGiven(): void {
+    for (const { object } of this.reader.given ?? []) {
+      const track = this.begun(object);
+      if (!track.give(true)) continue;
+      this.tracks.set(object, track);
+      this.save(track);
+    }
+  }
+
+  private begun(object: number): Track {
+    const given = this.reader.given?.find((each) => each.object === object);
+    return new Track(object, this.store, this.bin, given);
   }
 
   /**

@@ -63,9 +63,22 @@ export function isEmptyPrompt(prompt: Prompt): boolean {
   return prompt.points.length === 0 && prompt.box === null && prompt.mask === null;
 }
 
+/** With the objects that a bundle came with, and what was said of them. */
 export function newClip(info: ClipInfo): ClipDoc {
-  const { id, name, kind, sha256 } = info;
-  return { id, name, kind, sha256, objects: [], nextObject: 1, prompts: {}, display: DISPLAY, range: null };
+  const { id, name, kind, sha256, given = [] } = info;
+  const objects = given.map((each) => ({ ...begun(each.object, each.name), color: each.color }));
+  const said = given.flatMap(({ object, prompt }) =>
+    prompt === null ? [] : [[promptKey(object, 0), prompt]],
+  );
+  return {
+    ...{ id, name, kind, sha256, objects, display: DISPLAY, range: null },
+    nextObject: Math.max(0, ...given.map((each) => each.object)) + 1,
+    prompts: Object.fromEntries(said),
+  };
+}
+
+function begun(id: number, name: string): ObjectDoc {
+  return { id, name, color: colorOf(id - 1), visible: true, combine: "add" };
 }
 
 export function withClip(doc: StudioDoc, clip: ClipDoc): StudioDoc {
@@ -80,8 +93,7 @@ export function withoutClip(doc: StudioDoc, id: ClipId): StudioDoc {
 
 export function addObject(clip: ClipDoc, name = `Object ${clip.nextObject}`): ClipDoc {
   const id = clip.nextObject;
-  const object: ObjectDoc = { id, name, color: colorOf(id - 1), visible: true, combine: "add" };
-  return { ...clip, objects: [...clip.objects, object], nextObject: id + 1 };
+  return { ...clip, objects: [...clip.objects, begun(id, name)], nextObject: id + 1 };
 }
 
 export function editObject(clip: ClipDoc, id: number, edit: Partial<Omit<ObjectDoc, "id">>): ClipDoc {

@@ -132,9 +132,10 @@ export function changeObject(
 
 /** Undo brings the masks back as well: they are kept beside the step. */
 async function withKeepsake(studio: Studio, clip: ClipDoc): Promise<Keepsake | null> {
-  if (clip.objects.length === 0 || Object.keys(clip.prompts).length === 0) return null;
+  const hasMasks = clip.kind === "bundle" || Object.keys(clip.prompts).length > 0;
+  if (clip.objects.length === 0 || !hasMasks) return null;
   try {
-    return { clip: clip.id, result: await studio.worker.exportResult(clip.id, labelsOf(clip)) };
+    return { clip: clip.id, result: await studio.worker.exportResult(clip.id, labelsOf(clip), true) };
   } catch {
     return null; // the prompts come back in any case, and with them the masks of their frames
   }

@@ -3,7 +3,7 @@
 import type { Entry } from "@/state/history";
 import { report } from "@/state/notices";
 import { currentClip, type Studio, say } from "@/state/studio";
-import { markTold, refreshStrips, syncAll } from "@/state/sync";
+import { markTold, refetch, refreshStrips, syncAll } from "@/state/sync";
 
 export function undo(studio: Studio): void {
   const entry = studio.history.undo();
@@ -37,6 +37,8 @@ async function bringBack(studio: Studio, entry: Entry): Promise<void> {
     await studio.worker.importResult(keepsake.clip, keepsake.result);
     markTold(studio, clip);
     studio.masks.dropClip(keepsake.clip);
+    const { clip: shown, frame } = studio.live.getState();
+    if (shown === keepsake.clip) await refetch(studio, shown, frame); // nobody moves, so nobody asks for it
     refreshStrips(studio, keepsake.clip);
     syncAll(studio);
   } catch (error) {

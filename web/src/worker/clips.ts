@@ -5,6 +5,7 @@ import type { LoadedEngine } from "@/engine/base";
 import { checkBundle } from "@/media/bundle";
 import { type Clip, openClip } from "@/media/clip";
 import { watchingCuts } from "@/media/cuts";
+import { fileSha256 } from "@/models/sha256";
 import { Marks, type Strip, stripOf } from "@/session/strips";
 import { VideoSession } from "@/session/video";
 import { type OpenStore, openStore } from "@/store/open";
@@ -17,6 +18,7 @@ export class OpenClip {
   readonly results: OpenStore;
   readonly marks: Marks;
   readonly writing = new Writing();
+  private digest: Promise<string> | null = null;
   /** Numbers of the newest request of each kind, by which older ones know that they are overtaken. */
   private readonly newest = new Map<string, number>();
 
@@ -55,8 +57,10 @@ export class OpenClip {
       sha256,
     } = this.clip;
     const frames = timestamps.length;
+    const objects = this.clip.reader.given ?? [];
     return {
       id: this.id,
+      given: objects.map(({ object, name, color, prompt }) => ({ object, name, color, prompt })),
       ...{ name, kind, width, height, rotation, frames, timestamps, duration, codec, hasAudio },
       ...{ variableRate, sha256 },
     };
@@ -79,6 +83,13 @@ export class OpenClip {
     const { width, height, timestamps } = this.clip;
     const track = this.session.objects.includes(object) ? this.session.track(object) : null;
     return stripOf(object, track, this.results.store, timestamps.length, width * height, this.marks);
+  }
+
+  /** Of the whole file, read once; "" of a bundle, which is not the picture's file. */
+  sha256(): Promise<string> {
+    if (this.clip.kind === "bundle") return Promise.resolve("");
+    this.digest ??= fileSha256(this.clip.file);
+    return this.digest;
   }
 
   async close(): Promise<void> {

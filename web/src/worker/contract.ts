@@ -8,6 +8,7 @@
 import type { Fault } from "@/core/errors";
 import type { FrameMasks, ObjectMask, Prompt, Rle } from "@/core/types";
 import type { Provider } from "@/engine/base";
+import type { Given } from "@/media/source";
 import type { ModelEntry, ModelId, ModelState } from "@/models/types";
 
 export type { Provider } from "@/engine/base";
@@ -37,6 +38,8 @@ export interface ClipInfo {
   readonly hasAudio: boolean;
   readonly variableRate: boolean;
   readonly sha256: string; // of the file's first and last MiB and its length: tells a clip again
+  /** Objects that a bundle of a tracked frame came with; their masks are those of frame 0. */
+  readonly given?: readonly Pick<Given, "object" | "name" | "color" | "prompt">[];
 }
 
 export interface Decision {
@@ -142,8 +145,8 @@ export interface Segmenter {
   takeAway(request: TakeAwayRequest, progress: (share: number) => void): Promise<Blob>;
   /** Ends it; the promise of `takeAway` then rejects with `cancelled`. */
   cancelTakeAway(id: ClipId): Promise<void>;
-  /** The clip's `result.json` v1, and back. */
-  exportResult(id: ClipId, labels: TakeAwayRequest["labels"]): Promise<string>;
+  /** The clip's `result.json` v1, and back. keepsake: for here only, without having to read the whole file. */
+  exportResult(id: ClipId, labels: TakeAwayRequest["labels"], keepsake?: boolean): Promise<string>;
   importResult(id: ClipId, json: string): Promise<readonly ObjectStrip[]>;
 
   /** For tests and benches: how often a frame had to be encoded. */

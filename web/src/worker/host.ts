@@ -194,9 +194,10 @@ export class Host implements Segmenter {
     return takeAway({ clip, masks: (frame) => session.masks(frame).masks }, job);
   }
 
-  async exportResult(id: ClipId, labels: TakeAwayRequest["labels"]): Promise<string> {
+  async exportResult(id: ClipId, labels: TakeAwayRequest["labels"], keepsake = false): Promise<string> {
     const clip = await this.clips.at(id);
-    return writeResult(clip.clip, clip.session, this.clips.modelInfo, labels);
+    const sha256 = keepsake ? "" : await clip.sha256();
+    return writeResult(clip.clip, sha256, clip.session, this.clips.modelInfo, labels);
   }
 
   async importResult(id: ClipId, json: string): Promise<readonly ObjectStrip[]> {

@@ -97,8 +97,8 @@ export class ToyEngine implements Engine {
     throw new Error("not asked for");
   }
 
-  async fromArrays(): Promise<Features> {
-    return this.features([0.5]);
+  async fromArrays({ imageEmbed }: FeatureArrays): Promise<Features> {
+    return this.features([imageEmbed.data[0] ?? 0]);
   }
 
   async dispose(): Promise<void> {}
