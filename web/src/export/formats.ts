@@ -8,6 +8,8 @@ export interface Format {
   readonly type: string; // MIME
   /** Whether feather and invert change it. */
   readonly soft: boolean;
+  /** Whether it can have each object's masks on their own, or joined. */
+  readonly apart?: boolean;
   /** Whether it makes sense of a single picture. */
   readonly stills: boolean;
 }
@@ -20,6 +22,7 @@ export const FORMATS: readonly Format[] = [
     suffix: "-masks.zip",
     type: "application/zip",
     soft: true,
+    apart: true,
     stills: true,
   },
   {

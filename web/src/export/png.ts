@@ -11,11 +11,11 @@ const LARGEST = 0xffff_ffff; // bytes of a zip without extensions
 const GREY = 0;
 const RGBA = 6;
 
-/** `000012.png` where all objects are joined, else `<object>/000012.png`; a frame without a mask is black. */
+/** `000012.png` where objects are joined, else `<object>/000012.png`; a frame without a mask is black. */
 export async function writePngs(source: Source, job: Job): Promise<Blob> {
   const { clip } = source;
   const zip = new ZipWriter();
-  const apart = job.request.objects.length > 0;
+  const apart = job.request.objects.length > 0 && job.request.joined !== true;
   for await (const frame of framesOf(source, job)) {
     const masks = masksOf(source, job, frame);
     const name = `${frameName(clip, frame)}.png`;

@@ -15,9 +15,13 @@ interface ModelInfo {
   readonly weightsSha256: string;
 }
 
-/** labels: names and colours as the page shows them; an object without gets plain ones. */
+/**
+ * labels: names and colours as the page shows them; an object without gets plain ones. sha256: of the clip's file;
+ * "" where it is not known.
+ */
 export function writeResult(
   clip: Clip,
+  sha256: string,
   session: VideoSession,
   model: ModelInfo,
   labels: readonly { readonly object: number; readonly name: string; readonly color: string }[],
@@ -28,7 +32,7 @@ export function writeResult(
     version: VERSION,
     source: {
       name: clip.name,
-      sha256: clip.sha256,
+      sha256,
       width: clip.width,
       height: clip.height,
       frames: clip.timestamps.length,
@@ -53,7 +57,7 @@ export function writeResult(
   });
 }
 
-function labelOf(id: number, labels: Parameters<typeof writeResult>[3]): Label {
+function labelOf(id: number, labels: Parameters<typeof writeResult>[4]): Label {
   const label = labels.find(({ object }) => object === id);
   return { id, name: label?.name ?? `object ${id}`, color: label?.color ?? "#ff3b6b" };
 }

@@ -85,10 +85,10 @@ export class OpenClip {
     return stripOf(object, track, this.results.store, timestamps.length, width * height, this.marks);
   }
 
-  /** Of the whole file, read once; "" of a bundle, which is not the picture's file. */
+  /** Of the whole file, read once; "" of a bundle, which is not the picture's file, and of one that is gone. */
   sha256(): Promise<string> {
     if (this.clip.kind === "bundle") return Promise.resolve("");
-    this.digest ??= fileSha256(this.clip.file);
+    this.digest ??= fileSha256(this.clip.file).catch(() => "");
     return this.digest;
   }
 

@@ -90,6 +90,7 @@ export interface TakeAwayRequest {
   readonly clip: ClipId;
   readonly format: string; // a key of the table in export/
   readonly objects: readonly number[]; // empty: all, joined
+  readonly joined?: boolean; // as the page combines them, where a format could have them apart
   readonly range: readonly [number, number]; // half-open
   readonly feather: number; // px of the frame
   readonly invert: boolean;

@@ -1,7 +1,8 @@
 /** What is taken away, looked at with Python and FFmpeg. */
 
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, type Page, type TestInfo, test } from "@playwright/test";
 import { countsToRuns } from "@/core/counts";
@@ -231,6 +232,10 @@ test("result.json loads in Python, and what Python writes comes back", async ({ 
       );
     return [await fault("no"), await fault('{"format":"splitmask.result","version":1}'), path];
   }, clipPath("demo.mp4"));
+  const whole = createHash("sha256")
+    .update(readFileSync(clipPath("demo.mp4")))
+    .digest("hex");
+  expect(JSON.parse(json).source.sha256).toBe(whole); // as Python has it
   expect(wrong[0]).toContain("not JSON");
   expect(wrong[1]).toContain("source");
 });

@@ -193,6 +193,37 @@ test("masks are taken away as pictures and as numbers", async ({ page }) => {
   expect(readFileSync(await saveTo(numbers, "masks.json"), "utf-8")).toContain("counts");
 });
 
+test("pictures of several objects are combined as on the stage, or a folder each", async ({ page }) => {
+  const studio = await clicked(page);
+  const { clicks, clicked: frame } = expected();
+  const second = clicks[1];
+  if (second === undefined) throw new Error("one object only");
+  await page.keyboard.press("n");
+  await studio.click(second.x, second.y);
+  await expect.poll(() => studio.masked(2), { timeout: PATIENCE }).toBe(1);
+  await page.getByRole("button", { name: "More for Object 2" }).click();
+  await page.getByRole("menuitemradio", { name: /Intersect/ }).click();
+  await page.keyboard.press("[");
+  await page.keyboard.press("]");
+  await page.keyboard.press("Control+e");
+  const dialog = page.getByRole("dialog", { name: "Take away" });
+  const take = async (which: string) => {
+    await dialog.getByLabel("Masks").selectOption(which);
+    const pictures = page.waitForEvent("download");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    return unzipSync(readFileSync(await saveTo(pictures, "masks.zip")));
+  };
+  const name = `${String(frame).padStart(6, "0")}.png`;
+  const combined = await take("joined");
+  expect(Object.keys(combined)).toEqual([name]);
+  const apart = await take("apart");
+  expect(Object.keys(apart)).toEqual([`1/${name}`, `2/${name}`]);
+  const only = await take("2");
+  expect(only[name]).toEqual(apart[`2/${name}`]);
+  // what is in both the ball and the balloon is nothing: all black, which deflates to less
+  expect(combined[name]?.length).toBeLessThan(Math.min(...Object.values(apart).map((each) => each.length)));
+});
+
 test("a bundle is clicked at once, without its picture", async ({ page }) => {
   const bundle = makeBundle();
   const studio = new StudioPage(page);

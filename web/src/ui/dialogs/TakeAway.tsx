@@ -5,6 +5,7 @@ import { Download } from "lucide-react";
 import { useState } from "react";
 import { toFault } from "@/core/errors";
 import { FORMATS, type Format } from "@/export/formats";
+import type { ObjectDoc } from "@/state/document";
 import { labelsOf } from "@/state/prompting";
 import { download } from "@/state/save";
 import { rangeOf } from "@/state/studio";
@@ -25,7 +26,7 @@ export function TakeAway({ onClose }: { onClose: () => void }) {
   const info = useInfo();
   const formats = FORMATS.filter((each) => each.stills || (info?.frames ?? 1) > 1);
   const [key, setKey] = useState(formats[0]?.key ?? "");
-  const [object, setObject] = useState(0);
+  const [which, setWhich] = useState<Which>("joined");
   const [state, setState] = useState<State>({ kind: "choose" });
   const format = formats.find((each) => each.key === key);
   if (clip === null || info === null || format === undefined) return null;
@@ -36,7 +37,8 @@ export function TakeAway({ onClose }: { onClose: () => void }) {
     const request: TakeAwayRequest = {
       clip: clip.id,
       format: key,
-      objects: object === 0 ? visible.map((each) => each.id) : [object],
+      objects: typeof which === "number" ? [which] : visible.map((each) => each.id),
+      joined: which !== "apart",
       range: rangeOf(clip, info),
       feather: clip.display.feather,
       invert: clip.display.invert,
@@ -84,21 +86,13 @@ export function TakeAway({ onClose }: { onClose: () => void }) {
         <p className="mb-3 text-ink-2">There is no mask yet: click an object first.</p>
       )}
       {clip.objects.length > 1 && (
-        <label className="mb-3 flex items-center gap-3">
-          <span className="text-ink-2">Masks</span>
-          <select
-            value={object}
-            onChange={(event) => setObject(Number(event.target.value))}
-            className="h-9 grow rounded-lg border border-line bg-bg px-2"
-          >
-            <option value={0}>All that are shown</option>
-            {clip.objects.map((each) => (
-              <option key={each.id} value={each.id}>
-                {each.name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <MasksChoice
+          objects={clip.objects}
+          apart={format.apart === true}
+          which={which}
+          disabled={busy}
+          onChoose={setWhich}
+        />
       )}
       <div role="radiogroup" aria-label="Format" className="grid gap-1.5">
         {formats.map((each) => (
@@ -112,6 +106,41 @@ export function TakeAway({ onClose }: { onClose: () => void }) {
         ))}
       </div>
     </Modal>
+  );
+}
+
+/** All that are shown, as the page combines them or a folder for each; or one object. */
+type Which = "joined" | "apart" | number;
+
+interface MasksProps {
+  readonly objects: readonly ObjectDoc[];
+  readonly apart: boolean;
+  readonly which: Which;
+  readonly disabled: boolean;
+  readonly onChoose: (which: Which) => void;
+}
+
+function MasksChoice({ objects, apart, which, disabled, onChoose }: MasksProps) {
+  return (
+    <label className="mb-3 flex items-center gap-3">
+      <span className="text-ink-2">Masks</span>
+      <select
+        value={which === "apart" && !apart ? "joined" : which}
+        disabled={disabled}
+        onChange={({ target: { value } }) =>
+          onChoose(value === "joined" || value === "apart" ? value : Number(value))
+        }
+        className="h-9 grow rounded-lg border border-line bg-bg px-2"
+      >
+        <option value="joined">{apart ? "All that are shown, combined" : "All that are shown"}</option>
+        {apart && <option value="apart">All that are shown, a folder each</option>}
+        {objects.map((each) => (
+          <option key={each.id} value={each.id}>
+            Only {each.name}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 
