@@ -11,10 +11,11 @@ import {
   Repeat,
   SkipBack,
   SkipForward,
+  Volume2,
 } from "lucide-react";
 import { seek, step } from "@/state/clips";
 import { promptedFrames } from "@/state/document";
-import { changeClip, currentClip, currentInfo, rangeOf, type Studio } from "@/state/studio";
+import { changeClip, currentClip, currentInfo, hasSound, rangeOf, type Studio } from "@/state/studio";
 import type { Action } from "./types";
 
 const isClip = (studio: Studio) => (currentInfo(studio)?.frames ?? 1) > 1;
@@ -101,6 +102,17 @@ export const PLAY: readonly Action[] = [
     icon: Repeat,
     checked: ({ live }) => live.getState().loop,
     perform: ({ live }) => live.setState({ loop: !live.getState().loop }),
+  },
+  {
+    ...common,
+    name: "play.sound",
+    label: "Sound",
+    group: 1,
+    icon: Volume2,
+    keys: ["m"],
+    when: hasSound,
+    checked: ({ live }) => !live.getState().muted,
+    perform: ({ live }) => live.setState({ muted: !live.getState().muted }),
   },
   {
     ...common,

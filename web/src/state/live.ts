@@ -68,6 +68,7 @@ export interface Live {
   readonly frame: number;
   readonly playing: boolean;
   readonly loop: boolean;
+  readonly muted: boolean;
   readonly object: number | null;
   readonly active: boolean; // clicks on the stage prompt
   readonly tool: Tool;
@@ -105,6 +106,7 @@ const INITIAL: Live = {
   frame: 0,
   playing: false,
   loop: false,
+  muted: false,
   object: null,
   active: false,
   tool: "point",

@@ -36,7 +36,8 @@ export function feed(studio: Studio, screen: Screen): () => void {
       return;
     }
     const [from, until] = rangeOf(clip, info);
-    const { frame, loop } = studio.live.getState();
+    const { frame, loop, muted } = studio.live.getState();
+    source.muted = muted;
     const begin = frame >= until - 1 || frame < from ? from : frame;
     const mine = source.play(begin, (at, picture) => advance(info.id, at, picture, screen), { until });
     playback = mine;
@@ -69,6 +70,7 @@ export function feed(studio: Studio, screen: Screen): () => void {
   }
 
   const unsubscribe = studio.live.subscribe((now, before) => {
+    if (now.muted !== before.muted) for (const source of studio.sources.values()) source.muted = now.muted;
     if (now.playing && !before.playing) start();
     if (!now.playing && before.playing) {
       playback?.stop();

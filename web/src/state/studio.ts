@@ -47,6 +47,12 @@ export function currentObject(studio: Studio): ObjectDoc | null {
   return currentClip(studio)?.objects.find((each) => each.id === object) ?? null;
 }
 
+/** Whether the clip has a sound that is heard while it plays. */
+export function hasSound(studio: Studio): boolean {
+  const { clip } = studio.live.getState();
+  return clip !== null && (studio.sources.get(clip)?.hasSound ?? false);
+}
+
 /** In and out of a clip, half-open. */
 export function rangeOf(clip: ClipDoc, info: ClipInfo): readonly [number, number] {
   return clip.range ?? [0, info.frames];

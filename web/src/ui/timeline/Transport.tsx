@@ -1,7 +1,8 @@
-import { Pause, Play } from "lucide-react";
+import { Pause, Play, Volume2, VolumeX } from "lucide-react";
 import { action, perform } from "@/actions/table";
+import { hasSound } from "@/state/studio";
 import { clock, rateOf } from "@/state/timecode";
-import { cx, Tip } from "@/ui/kit";
+import { cx, IconButton, Tip } from "@/ui/kit";
 import { ActionButton } from "@/ui/stage/StageBar";
 import { useInfo, useLive, useStudio } from "@/ui/studio";
 
@@ -26,6 +27,7 @@ export function Transport({ children }: { children?: React.ReactNode }) {
           <ActionButton name="play.loop" pressed={loop} />
         </span>
       </div>
+      <SoundButton />
       <Position />
       <span className="tabular hidden pl-2 text-xs text-ink-3 lg:inline">
         {rate.toFixed(rate % 1 < 0.005 ? 0 : 2)} fps{info.variableRate ? ", varying" : ""} · {info.width} ×{" "}
@@ -52,6 +54,22 @@ function PlayButton() {
         <Icon size={16} fill="currentColor" className={cx(!playing && "translate-x-px")} aria-hidden />
       </button>
     </Tip>
+  );
+}
+
+/** Only where there is something to be heard. */
+function SoundButton() {
+  const studio = useStudio();
+  const muted = useLive((live) => live.muted);
+  if (!hasSound(studio)) return null;
+  const item = action("play.sound");
+  return (
+    <IconButton
+      icon={muted ? VolumeX : Volume2}
+      label={muted ? "Sound on" : "Sound off"}
+      keys={item.keys?.[0]}
+      onClick={() => perform(studio, item)}
+    />
   );
 }
 
