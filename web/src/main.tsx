@@ -2,7 +2,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import "@/styles/studio.css";
 import { previewOf } from "@/api/bundles";
-import { registerOffline } from "@/offline/register";
+import { keepOffline, registerOffline } from "@/offline/register";
 import { encodeAhead } from "@/state/ahead";
 import { setPreview, watchIsolation } from "@/state/clips";
 import { onModel, startModels } from "@/state/models";
@@ -23,8 +23,10 @@ let painter: StagePainter | null = null;
 
 function hear(event: WorkerEvent): void {
   if (studio === null) return;
-  if (event.type === "model") onModel(studio, event.state);
-  else if (event.type === "run") onRunEvent(studio, event);
+  if (event.type === "model") {
+    onModel(studio, event.state);
+    if (event.state.status === "ready") void studio.worker.fetched().then(keepOffline);
+  } else if (event.type === "run") onRunEvent(studio, event);
   else onVolatile(studio, event.text);
 }
 

@@ -9,8 +9,7 @@ export async function registerOffline(): Promise<void> {
   } catch {
     return; // without it the page works as well, with a network
   }
-  const { active } = await navigator.serviceWorker.ready;
-  active?.postMessage({ keep: fetched() });
+  await keepOffline([location.href.split("#")[0] ?? location.href, ...fetched()]);
   if (crossOriginIsolated) {
     sessionStorage.removeItem(RELOADED);
     return;
@@ -21,7 +20,14 @@ export async function registerOffline(): Promise<void> {
   location.reload();
 }
 
-function fetched(): string[] {
-  const resources = performance.getEntriesByType("resource").map((entry) => entry.name);
-  return [location.href.split("#")[0] ?? location.href, ...resources];
+/** What was fetched past the service worker, before it was there, is kept by it all the same. */
+export async function keepOffline(urls: readonly string[]): Promise<void> {
+  if (!("serviceWorker" in navigator) || import.meta.env.DEV) return;
+  const { active } = await navigator.serviceWorker.ready;
+  active?.postMessage({ keep: urls });
+}
+
+/** Addresses that this thread has fetched. */
+export function fetched(): string[] {
+  return performance.getEntriesByType("resource").map((entry) => entry.name);
 }

@@ -28,7 +28,7 @@ interface Scope {
 const worker = self as unknown as Scope;
 const CACHE = "splitmask-studio-1";
 const HASHED = /-[\w-]{8,}\.\w+$/;
-const PARTIAL = /\/models\/(?!nano\/)/; // large, and kept elsewhere
+const PARTIAL = /\/models\/(?!nano\/|models\.json)/; // large, and kept elsewhere
 
 worker.addEventListener("install", (event) => event.waitUntil(worker.skipWaiting()));
 worker.addEventListener("activate", (event) => event.waitUntil(begin()));

@@ -6,6 +6,7 @@ import { type BlockFile, MemoryFile, StoredFile, type SyncAccessHandle } from ".
 import { Log } from "./log";
 import { ResultStore } from "./store";
 
+const PATIENCE = 3000; // milliseconds: after a reload the worker before may still be on its way out
 const FOLDER = "splitmask-results";
 
 export interface OpenStore {
@@ -83,21 +84,26 @@ interface WorkersOnly {
 
 async function openFile(folder: FileSystemDirectoryHandle, name: string): Promise<BlockFile> {
   const file = (await folder.getFileHandle(name, { create: true })) as FileSystemFileHandle & WorkersOnly;
-  try {
-    return new StoredFile(await file.createSyncAccessHandle());
-  } catch (cause) {
-    throw locked(cause);
+  const since = performance.now();
+  for (;;) {
+    try {
+      return new StoredFile(await file.createSyncAccessHandle());
+    } catch (cause) {
+      if (performance.now() - since > PATIENCE) throw locked(cause);
+      await new Promise((done) => setTimeout(done, 100));
+    }
   }
 }
 
 /** Held until the function that it gives is called, or the tab is closed. */
 function lock(name: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
-    const held = navigator.locks.request(name, { ifAvailable: true }, (granted) => {
-      if (granted === null) throw locked(null);
-      return new Promise<void>((release) => resolve(() => release()));
-    });
-    held.catch(reject);
+    const held = navigator.locks.request(
+      name,
+      { signal: AbortSignal.timeout(PATIENCE) },
+      () => new Promise<void>((release) => resolve(() => release())),
+    );
+    held.catch((error) => reject(locked(error)));
   });
 }
 

@@ -150,6 +150,8 @@ export interface Segmenter {
   exportResult(id: ClipId, labels: TakeAwayRequest["labels"], keepsake?: boolean): Promise<string>;
   importResult(id: ClipId, json: string): Promise<readonly ObjectStrip[]>;
 
+  /** Addresses that the worker has fetched so far, to be kept for a visit without a network. */
+  fetched(): Promise<readonly string[]>;
   /** For tests and benches: how often a frame had to be encoded. */
   counters(id: ClipId): Promise<{ readonly encodes: number }>;
 }

@@ -8,6 +8,7 @@ import { writeResult } from "@/export/result_out";
 import { takeAway } from "@/export/table";
 import { type ModelStore, openModelStore, pageFolder } from "@/models/store";
 import type { ModelEntry, ModelId, ModelState } from "@/models/types";
+import { fetched } from "@/offline/register";
 import { prominentClick } from "@/session/prominent";
 import { removeOthers, storedBytes } from "@/store/open";
 import { Clips } from "./clips";
@@ -211,6 +212,10 @@ export class Host implements Segmenter {
 
   async cancelTakeAway(id: ClipId): Promise<void> {
     (await this.clips.at(id)).writing.cancel();
+  }
+
+  async fetched(): Promise<readonly string[]> {
+    return fetched();
   }
 
   async counters(id: ClipId): Promise<{ readonly encodes: number }> {
