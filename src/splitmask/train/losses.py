@@ -47,18 +47,22 @@ def presence_loss(presence: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     return (each * valid).sum() / valid.sum().clamp_min(1)
 
 
+def enlarged(masks: Tensor, target: Tensor) -> Tensor:
+    """masks (n, 4, M, M) on the grid of target (n, 1, F, F), as a session brings them to a frame's."""
+    if masks.shape[-1] == target.shape[-1]:
+        return masks
+    return F.interpolate(masks.float(), size=target.shape[-2:], mode="bilinear", align_corners=False)
+
+
 def decode_loss(
     masks: Tensor, ious: Tensor, presence: Tensor, target: Tensor, valid: Tensor, first: bool
 ) -> tuple[Tensor, Tensor]:
-    """masks (n, 4, M, M), ious (n, 4), presence (n, 1), target (n, 1, F, F), valid (n,).
+    """masks (n, 4, M, M), ious (n, 4), presence (n, 1), target (n, 1, M, M), valid (n,).
 
-    Masks are brought to the grid of the target as a session brings them to that of the frame. first: 0 or 1
-    point given, so that candidates 1…3 compete; otherwise the single mask leads.
+    first: 0 or 1 point given, so that candidates 1…3 compete; otherwise the single mask leads.
     → the loss, and the mean IoU of what inference would show.
     """
     masks = masks.float()
-    if masks.shape[-2:] != target.shape[-2:]:
-        masks = F.interpolate(masks, size=target.shape[-2:], mode="bilinear", align_corners=False)
     counted = valid * seen(target)
     mask_loss = 20 * focal(masks, target) + dice(masks, target)
     actual = iou(masks, target)

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from splitmask.model import Sam2
-from splitmask.train.losses import decode_loss, presence_loss, seen
+from splitmask.train.losses import decode_loss, enlarged, presence_loss, seen
 from splitmask.train.targets import Objects, boxes, click
 
 Start = Literal["point", "box", "mask"]
@@ -61,9 +61,13 @@ class Verbs:
         )
 
 
+# with it, torch 2.11 fails on a decoder that is first called with one point and any number of objects
+_OPTIONS = {"triton.coalesce_tiling_analysis": False}
+
+
 def _compiled(function: Callable[..., Any], varying: tuple[int, ...] = ()) -> Callable[..., Any]:
     """Compiled once for any number of objects and, in the arguments named, of points."""
-    fast = torch.compile(function)
+    fast = torch.compile(function, options=_OPTIONS)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         for i, arg in enumerate(args):
@@ -147,6 +151,11 @@ class Rollout:
             torch.stack([p for _, p in kept], dim=1), dt.expand(n, -1), None,
         )  # fmt: skip
 
+    def _judge(
+        self, masks: Tensor, ious: Tensor, presence: Tensor, wanted: Tensor, objects: Objects, first: bool
+    ) -> tuple[Tensor, Tensor]:
+        return self.verbs.loss(enlarged(masks, wanted), ious, presence, wanted, objects.valid, first)
+
     def _settle(
         self, masks: Tensor, ious: Tensor, presence: Tensor, pointers: Tensor, first: bool
     ) -> tuple[Tensor, Tensor]:
@@ -175,7 +184,7 @@ class Rollout:
         for r in range(plan.rounds):
             first = points.shape[1] == 1
             masks, ious, presence, pointers = self.verbs.decode(embed, *high, points, labels, logits, has)
-            loss, score = self.verbs.loss(masks, ious, presence, wanted, objects.valid, first)
+            loss, score = self._judge(masks, ious, presence, wanted, objects, first)
             outcome.loss = outcome.loss + loss / plan.rounds
             outcome.scores[f"{plan.start}{r + 1}"] = score
             shown, pointer = self._settle(masks, ious, presence, pointers, first)
@@ -201,12 +210,13 @@ class Rollout:
         points = torch.zeros(n, 1, 2, device=target.device)
         labels = -torch.ones(n, 1, device=target.device)
         has = torch.ones(n, device=target.device)
-        decoded = self.verbs.decode(bare, *high, points, labels, model.mask_downsample(square), has)
+        given = model.mask_downsample(square).float()  # as logits are: what is compiled has one kind less
+        decoded = self.verbs.decode(bare, *high, points, labels, given, has)
         outcome.loss = outcome.loss + presence_loss(decoded[2], target, objects.valid)
-        given = seen(target)[:, None]
-        there = given * (decoded[2] > 0)
+        shown = seen(target)[:, None]
+        there = shown * (decoded[2] > 0)
         pointer = there * decoded[3][:, 0] + (1 - there) * model.no_obj_ptr
-        return target.gt(0.5).float() * 20 - 10, pointer, given * 20 - 10
+        return target.gt(0.5).float() * 20 - 10, pointer, shown * 20 - 10
 
     def _follow(
         self, embed: Tensor, high: tuple[Tensor, Tensor], target: Tensor, wanted: Tensor, objects: Objects,
@@ -218,7 +228,7 @@ class Rollout:
         masks, ious, presence, pointers = self.verbs.decode(
             embed, *high, points, labels, torch.zeros_like(target), has
         )
-        loss, score = self.verbs.loss(masks, ious, presence, wanted, objects.valid, first=True)
+        loss, score = self._judge(masks, ious, presence, wanted, objects, first=True)
         outcome.loss = outcome.loss + loss
         outcome.scores[f"track{frame}"] = score
         shown, pointer = self._settle(masks, ious, presence, pointers, first=True)
@@ -230,7 +240,7 @@ class Rollout:
             label = torch.where(seen(target) > 0, label, -torch.ones_like(label))
         fed = shown.detach().clamp(-32, 32)
         decoded = self.verbs.decode(embed, *high, point[:, None], label[:, None], fed, torch.ones_like(has))
-        loss, score = self.verbs.loss(*decoded[:3], wanted, objects.valid, first=True)
+        loss, score = self._judge(*decoded[:3], wanted, objects, first=True)
         outcome.loss = outcome.loss + loss
         outcome.scores["corrected"] = score
         shown, pointer = self._settle(*decoded, first=True)
