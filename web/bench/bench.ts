@@ -4,33 +4,16 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "@playwright/test";
 import { ModelServer } from "../tests/model_server";
+import { HERE, median, PYTHON, quantile, type Row, report, row } from "./report";
 
-const HERE = fileURLToPath(new URL(".", import.meta.url));
 const COMMUNITY = join(HERE, "models");
-const PYTHON = process.env.PYTHON ?? join(HERE, "../../.venv/bin/python");
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const THREADS = 2;
 const WIDTH = 1280; // of the frames, 16:9
-
-interface Row {
-  readonly what: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly wanted: string;
-  readonly reached: boolean;
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
-}
-const median = (values: readonly number[]): number => quantile(values, 0.5);
 
 test("bench", async ({ page }) => {
   if (!existsSync(join(COMMUNITY, "decoder.onnx"))) {
@@ -76,33 +59,16 @@ test("bench", async ({ page }) => {
   const ratio = median(ratios);
   const p95 = quantile(clicks, 0.95);
   const rows: Row[] = [
-    row("encode, nano", median(ours.encode), "ms", "", true),
-    row("encode, SAM 2.1 tiny by samexporter", median(theirs.encode), "ms", "", true),
+    row("encode, nano", median(ours.encode), "ms"),
+    row("encode, SAM 2.1 tiny by samexporter", median(theirs.encode), "ms"),
     row("encode: times as fast", ratio, "×", "≥ 8", ratio >= 8),
-    row("decode, nano", median(ours.decode), "ms", "", true),
-    row("decode, SAM 2.1 tiny by samexporter", median(theirs.decode), "ms", "", true),
-    row("click to painted mask, median", median(clicks), "ms", "", true),
+    row("decode, nano", median(ours.decode), "ms"),
+    row("decode, SAM 2.1 tiny by samexporter", median(theirs.decode), "ms"),
+    row("click to painted mask, median", median(clicks), "ms"),
     row("click to painted mask, p95", p95, "ms", "≤ 50", p95 <= 50),
-    row("recall, 7 memories and 16 pointers", median(ours.recall), "ms", "", true),
-    row("remember", median(ours.remember), "ms", "", true),
+    row("recall, 7 memories and 16 pointers", median(ours.recall), "ms"),
+    row("remember", median(ours.remember), "ms"),
     row("tracking, one object", 1000 / step, "frames/s", "≥ 2", 1000 / step >= 2),
   ];
-  report(rows, opened.description, await page.evaluate(() => navigator.userAgent));
-  expect(rows.filter((each) => !each.reached).map((each) => each.what)).toEqual([]);
+  report("bench", rows, opened.description, await page.evaluate(() => navigator.userAgent));
 });
-
-function row(what: string, value: number, unit: string, wanted: string, reached: boolean): Row {
-  return { what, value, unit, wanted, reached };
-}
-
-function report(rows: readonly Row[], engine: string, browser: string): void {
-  const machine = `${cpus().length} × ${cpus()[0]?.model ?? "processor"}`;
-  const lines = rows.map(({ what, value, unit, wanted, reached }) => {
-    const number = value.toFixed(value < 100 ? 1 : 0).padStart(8);
-    return `${what.padEnd(40)}${number} ${unit.padEnd(9)} ${wanted.padEnd(6)} ${wanted && (reached ? "reached" : "MISSED")}`;
-  });
-  console.log(`\n${engine}\n${browser}\n${machine}\n\n${lines.join("\n")}\n`);
-  const out = join(HERE, "out");
-  mkdirSync(out, { recursive: true });
-  writeFileSync(join(out, "bench.json"), `${JSON.stringify({ engine, browser, machine, rows }, null, 2)}\n`);
-}

@@ -5,11 +5,11 @@ import base from "../playwright.config";
 const WEB = fileURLToPath(new URL("..", import.meta.url));
 const server = base.webServer as NonNullable<Exclude<PlaywrightTestConfig["webServer"], unknown[]>>;
 
-// One long test on a quiet machine: `npm run bench`.
+// A few long tests on a quiet machine: `npm run bench`, or one file of them: `npm run bench page.ts`.
 export default defineConfig({
   ...base,
   testDir: ".",
-  testMatch: "bench.ts",
+  testMatch: ["bench.ts", "page.ts"],
   outputDir: `${WEB}test-results/bench`,
   timeout: 600_000,
   reporter: "line",
