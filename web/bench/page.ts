@@ -2,7 +2,8 @@
  * The page as a person has it, on WASM with two threads: how soon the first mask is there in a fresh browser, how
  * long a run keeps the page from answering, and what a long run adds to the tab's memory.
  *
- * RUN_FRAMES is how long the run is that the page's tasks are watched in, at 1080p with `nano`. LONG_MODEL=nano and LONG_FRAMES choose what the long run runs; by default a random model of a few thousand
+ * RUN_FRAMES is how long the run is that the tasks of the page are watched in, at 1080p with `nano`. LONG_MODEL=nano
+ * and LONG_FRAMES choose what the long run runs; by default a random model of a few thousand
  * parameters takes the place of `nano`, since what it leaves behind a frame (masks, logits, pictures, messages) is
  * the same and a thousand frames then take a minute or two.
  */

@@ -1,11 +1,10 @@
 /** The stage without a graphics card: the last resort, at a lower resolution of the masks. */
 
-import { segments } from "@/core/rle";
 import type { Rle, Size } from "@/core/types";
 import type { Picture } from "@/media/player";
 import type { Compositor, Layer, Rgb, Scene } from "./scene";
 
-const LONGEST = 640; // pixels of the matte
+const LONGEST = 960; // pixels of the matte
 
 export function createCanvas2d(canvas: HTMLCanvasElement): Compositor | null {
   const context = canvas.getContext("2d", { alpha: false });
@@ -18,6 +17,8 @@ class Canvas2d implements Compositor {
   private readonly picture = document.createElement("canvas");
   private readonly matte = document.createElement("canvas");
   private readonly mixed = document.createElement("canvas");
+
+  private painted: Scene | null = null; // whose matte it is
 
   private readonly canvas: HTMLCanvasElement;
   private readonly context: CanvasRenderingContext2D;
@@ -48,7 +49,7 @@ class Canvas2d implements Compositor {
     context.fillRect(0, 0, canvas.width, canvas.height);
     if (this.picture.width === 0) return;
     const masked = scene.layers.length > 0;
-    if (masked) this.paintMatte(scene);
+    if (masked && !(this.painted !== null && sameMatte(this.painted, scene))) this.paintMatte(scene);
     if (!masked || scene.view === "overlay") {
       context.drawImage(this.picture, ...box);
       context.globalAlpha = scene.opacity;
@@ -67,6 +68,7 @@ class Canvas2d implements Compositor {
 
   /** Colours where the masks are, nothing elsewhere. */
   private paintMatte(scene: Scene): void {
+    this.painted = scene;
     const size = reduced(scene.frame);
     const image = new ImageData(size.width, size.height);
     for (const layer of scene.layers) lay(image, layer);
@@ -117,6 +119,19 @@ class Canvas2d implements Compositor {
   }
 }
 
+function sameMatte(a: Scene, b: Scene): boolean {
+  const same = a.feather === b.feather && a.invert === b.invert && a.accent.join() === b.accent.join();
+  const { width, height } = b.frame;
+  if (!same || a.frame.width !== width || a.frame.height !== height) return false;
+  return (
+    a.layers.length === b.layers.length &&
+    a.layers.every((layer, i) => {
+      const { rle, color, combine } = b.layers[i] as Layer;
+      return layer.rle === rle && layer.combine === combine && layer.color.join() === color.join();
+    })
+  );
+}
+
 function reduced(frame: Size): Size & { readonly scale: number } {
   const scale = Math.min(1, LONGEST / Math.max(frame.width, frame.height));
   return {
@@ -128,31 +143,45 @@ function reduced(frame: Size): Size & { readonly scale: number } {
 
 function lay(image: ImageData, layer: Layer): void {
   const inside = sampled(layer.rle, image);
-  const [r, g, b] = layer.color.map((channel) => Math.round(channel * 255)) as [number, number, number];
+  const pixels = new Uint32Array(image.data.buffer);
+  const color = packed(layer.color);
   for (let i = 0; i < inside.length; i++) {
-    if (layer.combine === "add" && inside[i]) image.data.set([r, g, b, 255], 4 * i);
-    else if (layer.combine === "subtract" && inside[i]) image.data[4 * i + 3] = 0;
-    else if (layer.combine === "intersect" && !inside[i]) image.data[4 * i + 3] = 0;
+    if (layer.combine === "add") pixels[i] = inside[i] ? color : (pixels[i] as number);
+    else if ((layer.combine === "subtract") === (inside[i] === 1)) pixels[i] = 0;
   }
 }
 
-function sampled(rle: Rle, size: Size): Uint8Array {
+/** 0 or 1 for each pixel of a smaller picture: what the mask has in the middle of it. */
+export function sampled(rle: Rle, size: Size): Uint8Array {
   const [height, width] = rle.size;
-  const whole = new Uint8Array(width * height);
-  for (const [start, stop] of segments(rle)) whole.fill(1, start, stop);
+  const { counts } = rle;
+  const rows = Int32Array.from({ length: size.height }, (_, y) => ((y + 0.5) * height) / size.height);
   const out = new Uint8Array(size.width * size.height);
+  let run = 0;
+  let end = counts[0] ?? 0;
   for (let x = 0; x < size.width; x++) {
     const column = Math.floor(((x + 0.5) * width) / size.width) * height;
+    while (end <= column && run + 1 < counts.length) end += counts[++run] as number;
+    if ((run & 1) === 0 && end >= column + height) continue; // nothing in it
     for (let y = 0; y < size.height; y++) {
-      out[y * size.width + x] = whole[column + Math.floor(((y + 0.5) * height) / size.height)] ?? 0;
+      const at = column + (rows[y] as number);
+      while (end <= at && run + 1 < counts.length) end += counts[++run] as number;
+      out[y * size.width + x] = run & 1;
     }
   }
   return out;
 }
 
 function flip(image: ImageData, accent: Rgb): void {
-  const [r, g, b] = accent.map((channel) => Math.round(channel * 255)) as [number, number, number];
-  for (let i = 0; i < image.data.length; i += 4) image.data.set([r, g, b, 255 - (image.data[i + 3] ?? 0)], i);
+  const pixels = new Uint32Array(image.data.buffer);
+  const color = packed(accent);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = pixels[i] === 0 ? color : 0;
+}
+
+/** Opaque, as a canvas has its pixels, seen as whole numbers of 32 bits. */
+function packed(color: Rgb): number {
+  const [r, g, b] = color.map((channel) => Math.round(channel * 255)) as [number, number, number];
+  return new Uint32Array(Uint8Array.of(r, g, b, 255).buffer)[0] as number;
 }
 
 function put(canvas: HTMLCanvasElement, image: ImageData): void {

@@ -17,7 +17,8 @@ export async function createCompositor(
     if (made !== null) return made;
   }
   if (!failed.includes("webgl2")) {
-    const made = attempt(() => createWebGl2(canvas()));
+    // in software every drawing keeps the page waiting for half a second, and the plain canvas does not
+    const made = attempt(() => createWebGl2(canvas(), false));
     if (made !== null) return made;
   }
   const last = createCanvas2d(canvas());

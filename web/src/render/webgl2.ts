@@ -9,13 +9,23 @@ import { blurKernel, MaskTextures, transposed } from "./upload";
 type Program = { readonly program: WebGLProgram; at(name: string): WebGLUniformLocation | null };
 type Target = { readonly texture: WebGLTexture; readonly frame: WebGLFramebuffer };
 
-export function createWebGl2(canvas: HTMLCanvasElement): Compositor | null {
+/** software: whether one that computes on the processor will do. null: there is none. */
+export function createWebGl2(canvas: HTMLCanvasElement, software = true): Compositor | null {
   const gl = canvas.getContext("webgl2", {
     alpha: false,
     antialias: false,
     powerPreference: "high-performance",
+    failIfMajorPerformanceCaveat: !software,
   });
-  return gl === null ? null : new WebGl2(canvas, gl);
+  if (gl === null || (!software && isSoftware(gl))) return null;
+  return new WebGl2(canvas, gl);
+}
+
+/** Browsers that count their own software renderer as no caveat tell its name. */
+function isSoftware(gl: WebGL2RenderingContext): boolean {
+  const info = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = String(gl.getParameter(info?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
 }
 
 class WebGl2 implements Compositor {
