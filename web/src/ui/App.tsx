@@ -1,5 +1,7 @@
 import { Tooltip } from "radix-ui";
 import { lazy, Suspense, useEffect, useLayoutEffect, useState } from "react";
+import { SplitmaskError } from "@/core/errors";
+import { report } from "@/state/notices";
 import type { Studio } from "@/state/studio";
 import { listenToDrops } from "@/ui/drop";
 import { listenToKeys } from "@/ui/keyboard";
@@ -10,10 +12,11 @@ import { Start } from "@/ui/Start";
 import type { StagePainter } from "@/ui/stage/painter";
 import { Stage } from "@/ui/stage/Stage";
 import { Tools } from "@/ui/stage/StageBar";
-import { StudioContext, useInfo, useLive } from "@/ui/studio";
+import { StudioContext, useInfo, useLive, useStudio } from "@/ui/studio";
 import { Timeline } from "@/ui/timeline/Timeline";
 
-const Dialogs = lazy(() => import("@/ui/dialogs/Dialogs"));
+const loadDialogs = () => import("@/ui/dialogs/Dialogs").catch(() => ({ default: Unreachable }));
+const Dialogs = lazy(loadDialogs);
 
 const PHONE = "(max-width: 767px)";
 
@@ -34,6 +37,7 @@ interface AppProps {
 }
 
 export function App({ studio, onPainter }: AppProps) {
+  useEffect(() => void loadDialogs(), []); // once the page is there: without a network later on they are, too
   useLayoutEffect(() => listenToKeys(studio), [studio]); // before the first paint: keys work as soon as they can be read
   return (
     <StudioContext value={studio}>
@@ -76,6 +80,16 @@ function Layout({ studio, onPainter }: AppProps) {
       )}
     </div>
   );
+}
+
+/** In place of dialogs whose script did not come. */
+function Unreachable() {
+  const studio = useStudio();
+  useEffect(() => {
+    studio.live.setState({ dialog: null });
+    report(studio, new SplitmaskError("network", "a part of the page did not load: reload it"));
+  }, [studio]);
+  return <span hidden />;
 }
 
 function DropHint() {

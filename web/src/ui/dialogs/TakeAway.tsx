@@ -170,7 +170,7 @@ function FormatRow({ format, chosen, disabled, onChoose }: RowProps) {
         checked={chosen}
         disabled={disabled}
         onChange={onChoose}
-        className="size-4 accent-[var(--marker)]"
+        className="size-4 shrink-0 accent-[var(--marker)]"
       />
       <span>
         <span className="block font-medium">{format.title}</span>

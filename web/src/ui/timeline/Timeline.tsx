@@ -26,7 +26,7 @@ export function Timeline() {
       className="flex flex-col border-t border-line bg-panel"
     >
       <Transport>
-        <span className="hidden items-center md:flex">
+        <span className="hidden items-center lg:flex">
           <IconButton
             icon={Minus}
             label="Timeline: show more"
