@@ -83,13 +83,28 @@ export async function load(url: URL, get: typeof fetch): Promise<Uint8Array<Arra
   let answer: Response;
   try {
     answer = await get(url);
-  } catch {
+  } catch (error) {
+    if (isAbort(error)) throw new SplitmaskError("cancelled", "cancelled");
     const why = "check the address and the connection; the server has to allow this page (CORS)";
     throw new SplitmaskError("network", `${url.host} cannot be reached: ${why}`);
   }
   if (!answer.ok)
-    throw new SplitmaskError("network", `${url.href} answers ${answer.status} ${answer.statusText}`);
-  return new Uint8Array(await answer.arrayBuffer());
+    throw new SplitmaskError("network", `${url.href} answers ${answer.status} ${answer.statusText}`.trim());
+  return whole(answer, url.host);
+}
+
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
+
+/** A reply's bytes. host: for the message where it breaks off. */
+export async function whole(answer: Response, host: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await answer.arrayBuffer());
+  } catch (error) {
+    if (isAbort(error)) throw new SplitmaskError("cancelled", "cancelled");
+    throw new SplitmaskError("network", `${host} broke off in the middle of its reply: try again`);
+  }
 }
 
 /** The picture of a bundle; a plain one of its size where it has none. Throws SplitmaskError `bundle`. */

@@ -1,7 +1,7 @@
 /** Encoding elsewhere: a picture goes out, a bundle comes back. */
 
 import { SplitmaskError } from "@/core/errors";
-import { bundleFromParts, bundleFromUrl, load } from "./bundles";
+import { bundleFromParts, bundleFromUrl, isAbort, load, whole } from "./bundles";
 import type { RemoteSettings } from "./settings";
 
 export interface RemoteOptions {
@@ -60,7 +60,7 @@ async function toServer({ settings, name, get }: Call, image: File): Promise<Fil
   const form = new FormData();
   form.set("image", image, image.name);
   const answer = await asked(get, settings.url, { method: "POST", body: form });
-  const bytes = new Uint8Array(await answer.arrayBuffer());
+  const bytes = await whole(answer, originOf(settings.url));
   if (bytes[0] !== 0x50 || bytes[1] !== 0x4b) {
     throw new SplitmaskError(
       "bundle",
@@ -86,12 +86,11 @@ async function toReplicate(call: Call, image: File): Promise<File> {
   const input = { image: await dataUrl(image) };
   const body = JSON.stringify(byName ? { input } : { version: settings.model.split(":").at(-1), input });
   const headers = { "Content-Type": "application/json", Prefer: "wait" };
-  let now = (await (await asked(get, url, { method: "POST", headers, body })).json()) as Prediction;
+  let now = await prediction(get, url, { method: "POST", headers, body });
   while (now.status === "starting" || now.status === "processing") {
     options.say(now.status === "starting" ? "Waiting for a machine" : "Encoding on Replicate");
     await pause(1000, options.signal);
-    const poll = `${base}/predictions/${now.urls.get.split("/").at(-1)}`;
-    now = (await (await asked(get, poll, {})).json()) as Prediction;
+    now = await prediction(get, `${base}/predictions/${now.urls.get.split("/").at(-1)}`, {});
   }
   if (now.status !== "succeeded") {
     throw new SplitmaskError(
@@ -102,14 +101,30 @@ async function toReplicate(call: Call, image: File): Promise<File> {
   return fetched(call, now.output);
 }
 
+async function prediction(get: typeof fetch, url: string, init: RequestInit): Promise<Prediction> {
+  const found = (await jsonOf(await asked(get, url, init), url)) as Prediction;
+  if (typeof found?.status === "string") return found;
+  throw new SplitmaskError("network", `${url} sent no prediction: is it the address of Replicate's API?`);
+}
+
+async function jsonOf(answer: Response, url: string): Promise<unknown> {
+  const text = new TextDecoder().decode(await whole(answer, originOf(url)));
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new SplitmaskError("network", `${url} sent something else than an answer: check the address`);
+  }
+}
+
 async function toSpace(call: Call, image: File): Promise<File> {
   const base = call.settings.url.replace(/\/+$/, "").replace(/\/api\/predict$/, "");
   const body = JSON.stringify({ data: [await dataUrl(image)] });
   const headers = { "Content-Type": "application/json" };
   call.options.say("Encoding in the Space");
-  const answer = await asked(call.get, `${base}/api/predict`, { method: "POST", headers, body });
-  const { data, error } = (await answer.json()) as { data?: unknown[]; error?: string };
-  if (data === undefined) throw new SplitmaskError("network", `The Space: ${error ?? "it sent no data"}`);
+  const url = `${base}/api/predict`;
+  const answer = await jsonOf(await asked(call.get, url, { method: "POST", headers, body }), url);
+  const { data, error } = (answer ?? {}) as { data?: unknown[]; error?: string };
+  if (!Array.isArray(data)) throw new SplitmaskError("network", `The Space: ${error ?? "it sent no data"}`);
   return fetched(call, data.length === 1 ? data[0] : data, base);
 }
 
@@ -157,9 +172,7 @@ async function asked(get: typeof fetch, url: string, init: RequestInit): Promise
   try {
     answer = await get(url, init);
   } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") {
-      throw new SplitmaskError("cancelled", "cancelled");
-    }
+    if (isAbort(error)) throw new SplitmaskError("cancelled", "cancelled");
     const why = "it is off, the address is wrong, or it does not allow calls from this page (CORS)";
     throw new SplitmaskError("network", `${originOf(url)} cannot be reached: ${why}`);
   }

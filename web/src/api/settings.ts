@@ -21,9 +21,10 @@ export const SERVICES: Record<Service, ServiceInfo> = {
   server: {
     title: "Own server",
     url: "",
-    placeholder: "http://localhost:7263/encode",
+    placeholder: "http://localhost:7264/encode",
     needsToken: false,
-    about: "“splitmask serve” on a machine of yours. It gets the picture and sends a bundle back.",
+    about:
+      "A machine of yours: it gets the picture and sends a bundle back. splitmask has an example of one.",
   },
   replicate: {
     title: "Replicate",

@@ -148,7 +148,7 @@ async function encodable(kind: Kind, size: Size): Promise<VideoCodec> {
   const what = `${kind.codecs.join(", ")} at ${size.width}×${size.height}`;
   throw new SplitmaskError(
     "media.unsupported",
-    `this browser does not encode ${what}: take a PNG sequence away instead, or use a splitmask server`,
+    `this browser does not encode ${what}: take a PNG sequence away instead, or export it with splitmask track`,
   );
 }
 

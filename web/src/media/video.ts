@@ -30,7 +30,7 @@ const CODECS: Readonly<Record<string, string>> = {
   prores: "ProRes",
 };
 
-const ELSEWHERE = "convert it to H.264 or WebM, or let a splitmask server read it (splitmask serve)";
+const ELSEWHERE = "convert it to H.264 or WebM, or track it outside the browser (splitmask track)";
 
 /** Opens a video. Throws SplitmaskError: `media.broken`, `media.unsupported`. Whoever opens it disposes `input`. */
 export async function openVideo(file: Blob, name: string): Promise<VideoFile> {

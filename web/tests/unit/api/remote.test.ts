@@ -79,6 +79,14 @@ describe("an own server", () => {
     await expect(encodeRemotely(settings({ url }), PICTURE, options())).rejects.toThrow(message);
   });
 
+  it("is named when it breaks off in the middle", async () => {
+    const url = await serve((_request, _body, response) => {
+      response.writeHead(200, { "Content-Length": "1000" });
+      response.write(BUNDLE, () => setTimeout(() => response.destroy(), 50));
+    });
+    await expect(encodeRemotely(settings({ url }), PICTURE, options())).rejects.toThrow(/broke off/);
+  });
+
   it("is named when it is off, or sends a page", async () => {
     await expect(
       encodeRemotely(settings({ url: "http://127.0.0.1:9/" }), PICTURE, options()),
@@ -149,6 +157,16 @@ describe("a Space", () => {
     first?.close();
     expect(await entries(file)).toEqual(["embedding.bin", "manifest.json", "preview.jpg"]);
     expect(seen.map(([, token]) => token)).toEqual([undefined, undefined, undefined]);
+  });
+
+  it("is named when it sends no JSON, and so is Replicate", async () => {
+    const url = await serve((_request, _body, response) => response.end("<html>"));
+    for (const service of ["space", "replicate"] as const) {
+      const given = settings({ service, url, model: "v1", token: "t" });
+      await expect(encodeRemotely(given, PICTURE, options())).rejects.toThrow(
+        /something else than an answer/,
+      );
+    }
   });
 
   it("may write its answer in many ways", () => {
