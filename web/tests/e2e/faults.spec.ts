@@ -1,8 +1,12 @@
 /** What goes wrong in a browser: storage that is full, a model that is damaged, files of all kinds. */
 
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { expect, type Page, test } from "@playwright/test";
-import { clipPath, expected, makeClips } from "./clips";
-import { PATIENCE, PLAIN, StudioPage } from "./studio_page";
+import { countsToRuns } from "@/core/counts";
+import { decodeMask } from "@/core/rle";
+import { clipPath, expected, makeClips, PYTHON, python } from "./clips";
+import { PATIENCE, PLAIN, StudioPage, saveTo } from "./studio_page";
 
 test.use({ ...PLAIN, colorScheme: "dark" });
 test.describe.configure({ timeout: 4 * PATIENCE });
@@ -97,3 +101,61 @@ test("a model's file that is damaged on the way is an error in red; Retry brings
   await expect.poll(() => studio.masked(1), { timeout: PATIENCE }).toBe(1);
   await context.close();
 });
+
+/** A disc on grass, 7680 × 4320: a photo, and a clip of two frames. */
+function makeLarge(): void {
+  const script = `
+import sys, av, numpy as np
+from PIL import Image
+rng = np.random.default_rng(1)
+small = np.clip(rng.normal((60, 120, 50), 12, (270, 480, 3)), 0, 255).astype(np.uint8)
+image = np.asarray(Image.fromarray(small).resize((7680, 4320))).copy()
+y, x = np.mgrid[:4320, :7680]
+image[(x - 2400) ** 2 + (y - 1800) ** 2 < 700**2] = (220, 60, 40)
+Image.fromarray(image).save(sys.argv[1], quality=85)
+with av.open(sys.argv[2], "w") as out:
+    stream = out.add_stream("libx264", rate=25, options={"preset": "ultrafast", "crf": "30"})
+    stream.width, stream.height, stream.pix_fmt = 7680, 4320, "yuv420p"
+    for _ in range(2):
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+    out.mux(stream.encode(None))
+`;
+  const [photo, clip] = [clipPath("8k.jpg"), clipPath("8k.mp4")];
+  if (!existsSync(clip)) execFileSync(PYTHON, ["-W", "ignore", "-c", script, photo, clip], python());
+}
+
+for (const name of ["8k.jpg", "8k.mp4"]) {
+  test(`${name}: 7680 × 4320 pixels are shown, clicked in their own coordinates, and taken away`, async ({
+    page,
+  }) => {
+    makeLarge();
+    const studio = new StudioPage(page);
+    await studio.open(clipPath(name), { width: 7680, height: 4320 });
+    const before = await studio.color(2600, 2000);
+    await studio.click(2400, 1800);
+    await expect.poll(() => studio.color(2600, 2000), { timeout: PATIENCE }).not.toEqual(before);
+    await expect(page.locator("[data-notice=error]")).toHaveCount(0);
+    if (name.endsWith("mp4")) {
+      await page.keyboard.press("f");
+      await expect.poll(() => studio.masked(1), { timeout: PATIENCE }).toBe(2);
+    }
+    await page.keyboard.press("Control+e");
+    const dialog = page.getByRole("dialog", { name: "Take away" });
+    await dialog.getByRole("radio", { name: /COCO RLE/ }).check();
+    const numbers = page.waitForEvent("download");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    const { frames } = JSON.parse(readFileSync(await saveTo(numbers, "8k.json"), "utf-8"));
+    const [found] = frames[0].objects;
+    expect(found.rle.size).toEqual([4320, 7680]);
+    expect(found.area / (Math.PI * 700 ** 2)).toBeGreaterThan(0.85);
+    expect(found.area / (Math.PI * 700 ** 2)).toBeLessThan(1.15);
+    const mask = decodeMask({ size: found.rle.size, counts: countsToRuns(found.rle.counts) });
+    for (const [x, y, inside] of [
+      [2400, 1250, 1],
+      [2950, 1800, 1],
+      [2400, 900, 0],
+      [3300, 1800, 0],
+    ] as const)
+      expect(mask[y * 7680 + x]).toBe(inside);
+  });
+}

@@ -22,10 +22,12 @@ export const PLAIN = {
 
 export class StudioPage {
   readonly page: Page;
-  private size = { width: 480, height: 270 };
+  private size: { readonly width: number; readonly height: number };
 
-  constructor(page: Page) {
+  /** size: of the frames, for where their pixels are on the page. */
+  constructor(page: Page, size = { width: 480, height: 270 }) {
     this.page = page;
+    this.size = size;
   }
 
   get stage() {
