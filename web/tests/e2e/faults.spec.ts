@@ -2,11 +2,16 @@
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { expect, type Page, test } from "@playwright/test";
 import { countsToRuns } from "@/core/counts";
 import { decodeMask } from "@/core/rle";
+import { ModelServer } from "../model_server";
 import { clipPath, expected, makeClips, PYTHON, python } from "./clips";
 import { PATIENCE, PLAIN, StudioPage, saveTo } from "./studio_page";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const TINY = `${ROOT}fixtures/graphs/test-conv`;
 
 test.use({ ...PLAIN, colorScheme: "dark" });
 test.describe.configure({ timeout: 4 * PATIENCE });
@@ -100,6 +105,42 @@ test("a model's file that is damaged on the way is an error in red; Retry brings
   await studio.click(first().x, first().y);
   await expect.poll(() => studio.masked(1), { timeout: PATIENCE }).toBe(1);
   await context.close();
+});
+
+test("a download that storage has no room for says so, and comes once there is room", async ({ browser }) => {
+  const server = await ModelServer.start({ nano: `${ROOT}src/splitmask/weights/nano`, tiny: TINY });
+  const context = await browser.newContext({ serviceWorkers: "block" });
+  const page = await context.newPage();
+  const model = (id: string) => ({ id, title: id, about: id, licence: "Apache-2.0", tracks: true });
+  const models = [
+    { ...model("nano"), bytes: 18e6, bundled: true },
+    { ...model("tiny"), bytes: 4e5, bundled: false },
+  ];
+  await page.route("**/models/models.json", (route) =>
+    route.fulfill({ json: { format: "splitmask.models", version: 1, base: server.url, models } }),
+  );
+  await page.goto("./");
+  const studio = new StudioPage(page);
+  await studio.choose(clipPath("demo.mp4"));
+  await studio.ready();
+  const card = page.locator("[data-model]").first();
+  await card.getByRole("button", { name: "nano" }).click();
+  await page.getByRole("menuitem", { name: /tiny/ }).click();
+  await expect(card).toHaveAttribute("data-model", "absent", { timeout: PATIENCE });
+  await setQuota(page, 1000);
+  await card.getByRole("button", { name: "Download" }).click();
+  await expect(card.getByRole("alert")).toContainText("This browser's storage is full", {
+    timeout: PATIENCE,
+  });
+  await studio.hasNoFaults();
+  await card.getByRole("button", { name: "Storage…" }).click();
+  await expect(page.getByRole("dialog", { name: "Storage" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await setQuota(page);
+  await card.getByRole("button", { name: "Retry" }).click();
+  await expect(card).toHaveAttribute("data-model", "ready", { timeout: PATIENCE });
+  await context.close();
+  await server.stop();
 });
 
 /** A disc on grass, 7680 × 4320: a photo, and a clip of two frames. */

@@ -118,9 +118,14 @@ function Detail({ state, entry }: { state: ModelState; entry: ModelEntry | undef
           {state.fault === null ? "It did not load" : titleOf(state.fault)}
         </p>
         <p className="mt-0.5 text-ink-2">{state.fault?.message}</p>
-        <Button icon={RotateCcw} className="mt-2" onClick={() => void loadModel(studio, state.id)}>
-          Retry
-        </Button>
+        <span className="mt-2 flex gap-2">
+          <Button icon={RotateCcw} onClick={() => void loadModel(studio, state.id)}>
+            Retry
+          </Button>
+          {state.fault?.code === "storage.full" && (
+            <Button onClick={() => studio.live.setState({ dialog: "storage" })}>Storage…</Button>
+          )}
+        </span>
       </div>
     );
   }
