@@ -208,7 +208,7 @@ test("pictures of several objects are combined as on the stage, or a folder each
   await page.keyboard.press("Control+e");
   const dialog = page.getByRole("dialog", { name: "Take away" });
   const take = async (which: string) => {
-    await dialog.getByLabel("Masks").selectOption(which);
+    await dialog.getByRole("combobox", { name: "Masks" }).selectOption(which);
     const pictures = page.waitForEvent("download");
     await dialog.getByRole("button", { name: "Save" }).click();
     return unzipSync(readFileSync(await saveTo(pictures, "masks.zip")));
