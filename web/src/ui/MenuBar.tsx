@@ -163,7 +163,7 @@ function Inside({ item }: { item: Action }) {
 const SAVING = {
   saved: "Saved in this browser",
   saving: "Saving",
-  memory: "Not saved: storage refused",
+  memory: "Not kept in this browser",
 } as const;
 
 function ProjectName() {

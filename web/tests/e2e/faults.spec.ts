@@ -41,6 +41,7 @@ test("where storage is full a clip opens all the same, and is told to be for thi
   const said = page.locator("[data-notice=warning]");
   await expect(said.filter({ hasText: "Not kept for next time" })).toContainText("Remove models or projects");
   await expect(said.filter({ hasText: "masks are gone once the page is closed" })).toBeVisible();
+  await expect(page.locator("[data-saving]")).toHaveAttribute("data-saving", "memory");
   await said.getByRole("button", { name: "Storage…" }).first().click();
   await expect(page.getByRole("dialog", { name: "Storage" })).toBeVisible();
   await page.keyboard.press("Escape");

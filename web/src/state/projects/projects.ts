@@ -41,6 +41,7 @@ async function keep(studio: Studio, clip: ClipId, file: File): Promise<void> {
   try {
     await keepFile(projectId, clip, file);
   } catch (error) {
+    studio.live.setState({ saving: "memory" });
     notify(studio, {
       level: "warning",
       title: "Not kept for next time",
