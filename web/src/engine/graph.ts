@@ -16,6 +16,8 @@ const STAYS: Partial<Record<GraphName, Ort.Tensor.DataLocation>> = {
   memory_attention: "gpu-buffer",
 };
 
+const HEARSAY = 150; // milliseconds
+
 const WANTED: Record<GraphName, string> = {
   image_encoder: "encode a frame: open a bundle, or choose another model",
   mask_decoder: "answer clicks: choose another model",
@@ -28,6 +30,8 @@ export class Graphs {
   readonly #sessions: Sessions;
   readonly #turns = new Turns();
   #lost: SplitmaskError | null = null;
+  #watched = false;
+  #released = false;
   /** Ends the verb that runs: some of the runtime's calls never return once the device is gone. */
   #abandon: ((error: SplitmaskError) => void) | null = null;
 
@@ -47,6 +51,7 @@ export class Graphs {
   }
 
   async #watch(runtime: Runtime): Promise<void> {
+    this.#watched = true;
     const device = (await runtime.ort.env.webgpu.device) as GPUDevice;
     const info = await device.lost;
     const why = info.message || info.reason;
@@ -77,13 +82,26 @@ export class Graphs {
     if (this.#lost) return Promise.reject(this.#lost);
     return new Promise<T>((resolve, reject) => {
       this.#abandon = reject;
-      work().then(resolve, (error: unknown) => reject(this.#lost ?? failed(doing, error)));
+      work().then(resolve, async (error: unknown) => {
+        await this.#hearsay();
+        reject(this.#lost ?? failed(doing, error));
+      });
     }).finally(() => {
       this.#abandon = null;
     });
   }
 
+  /** A verb may fail of a lost device a moment before the loss itself is told. */
+  async #hearsay(): Promise<void> {
+    if (this.#watched && !this.#lost) await new Promise((resolve) => setTimeout(resolve, HEARSAY));
+  }
+
+  get isReleased(): boolean {
+    return this.#released;
+  }
+
   async release(): Promise<void> {
+    this.#released = true;
     if (this.#lost) return;
     await this.#turns.take(async () => {
       for (const session of Object.values(this.#sessions)) await session.release();

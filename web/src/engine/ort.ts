@@ -213,6 +213,11 @@ export class OrtEngine {
     return found;
   }
 
+  /** Tensors of a runtime that is gone are gone with it. */
+  get isDisposed(): boolean {
+    return this.#graphs.isReleased;
+  }
+
   dispose(): Promise<void> {
     return this.#graphs.release();
   }

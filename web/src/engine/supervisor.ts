@@ -94,7 +94,7 @@ class LastingFeatures implements Features {
   }
 
   dispose(): void {
-    this.#made.dispose();
+    if (!this.#engine.isDisposed) this.#made.dispose();
   }
 }
 

@@ -28,6 +28,8 @@ export interface StoreOptions {
   /** Absolute URL of models.json; `models/models.json` of the page's folder by default. */
   readonly catalogue?: string;
   readonly onState: (state: ModelState) => void;
+  /** Called before an engine is disposed for another of the same model: who holds features of it lets go. */
+  readonly onReplace?: (engine: LoadedEngine) => Promise<void>;
   /** See models/download.ts. */
   readonly stall?: number;
   readonly waits?: readonly number[];
@@ -84,11 +86,19 @@ export class ModelStore {
     if (under?.prefer === prefer && this.state(id).status !== "error") return under.result;
     under?.abort.abort();
     const abort = new AbortController();
-    const before = under?.result.then(disposed, () => undefined) ?? Promise.resolve();
-    const result = before.then(() => this.#load(id, prefer, abort.signal));
+    const before = under?.result.then(
+      (engine) => this.#replaced(engine),
+      () => undefined,
+    );
+    const result = Promise.resolve(before).then(() => this.#load(id, prefer, abort.signal));
     this.#loading.set(id, { prefer, result, abort });
     result.catch((error: unknown) => this.#failed(id, error, abort.signal));
     return result;
+  }
+
+  async #replaced(engine: LoadedEngine): Promise<void> {
+    await this.#options.onReplace?.(engine);
+    await disposed(engine);
   }
 
   /** The last state of a model, as `onState` got it. */

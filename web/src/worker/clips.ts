@@ -159,6 +159,11 @@ export class Clips {
     for (const clip of clips) if (clip.status === "fulfilled") clip.value.session.close();
   }
 
+  /** The engine is about to go: no clip computes with it any more. */
+  async leave(engine: LoadedEngine): Promise<void> {
+    if (this.engine === engine) await this.use(null);
+  }
+
   async close(id: ClipId): Promise<void> {
     const opening = this.open.get(id);
     this.open.delete(id);

@@ -35,6 +35,7 @@ export class Host implements Segmenter {
     this.store = openModelStore({
       base: pageFolder(),
       onState: (state) => this.tell({ type: "model", state }),
+      onReplace: (engine) => this.clips.leave(engine),
     });
   }
 
