@@ -16,6 +16,7 @@ class Canvas2d implements Compositor {
   readonly lost = new Promise<string>(() => undefined);
   private readonly picture = document.createElement("canvas");
   private readonly matte = document.createElement("canvas");
+  private readonly outline = document.createElement("canvas");
   private readonly mixed = document.createElement("canvas");
 
   private painted: Scene | null = null; // whose matte it is
@@ -54,6 +55,8 @@ class Canvas2d implements Compositor {
       context.drawImage(this.picture, ...box);
       context.globalAlpha = scene.opacity;
       if (masked) context.drawImage(this.matte, ...box);
+      context.globalAlpha = Math.min(1, scene.opacity * 2.5);
+      if (masked && scene.feather === 0) context.drawImage(this.outline, ...box);
       context.globalAlpha = 1;
     } else {
       this.checker(scene, box);
@@ -63,7 +66,7 @@ class Canvas2d implements Compositor {
   }
 
   dispose(): void {
-    for (const each of [this.picture, this.matte, this.mixed]) each.width = 0;
+    for (const each of [this.picture, this.matte, this.outline, this.mixed]) each.width = 0;
   }
 
   /** Colours where the masks are, nothing elsewhere. */
@@ -74,6 +77,7 @@ class Canvas2d implements Compositor {
     for (const layer of scene.layers) lay(image, layer);
     if (scene.invert) flip(image, scene.accent);
     put(this.mixed, image);
+    if (scene.feather === 0) put(this.outline, outlined(image));
     this.matte.width = size.width;
     this.matte.height = size.height;
     const context = this.matte.getContext("2d");
@@ -176,6 +180,34 @@ function flip(image: ImageData, accent: Rgb): void {
   const pixels = new Uint32Array(image.data.buffer);
   const color = packed(accent);
   for (let i = 0; i < pixels.length; i++) pixels[i] = pixels[i] === 0 ? color : 0;
+}
+
+/** The outermost pixels of each colour, lighter; the picture's own border is none. */
+function outlined({ data, width, height }: ImageData): ImageData {
+  const pixels = new Uint32Array(data.buffer);
+  const image = new ImageData(width, height);
+  const out = new Uint32Array(image.data.buffer);
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      const here = pixels[i] as number;
+      if (here === 0) continue;
+      const beside = (x === 0 || pixels[i - 1] === here) && (x === width - 1 || pixels[i + 1] === here);
+      const above =
+        (y === 0 || pixels[i - width] === here) && (y === height - 1 || pixels[i + width] === here);
+      if (!beside || !above) out[i] = lighter(here);
+    }
+  }
+  return image;
+}
+
+/** Two fifths of the way to white, as the shaders draw it. */
+function lighter(color: number): number {
+  let found = color & 0xff000000;
+  for (const shift of [0, 8, 16]) {
+    const channel = (color >>> shift) & 255;
+    found |= Math.round(channel + (255 - channel) * 0.4) << shift;
+  }
+  return found >>> 0;
 }
 
 /** Opaque, as a canvas has its pixels, seen as whole numbers of 32 bits. */
