@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { SplitmaskError } from "@/core/errors";
 import type { EnginePreset, PolicyConstants } from "@/engine/base";
+import type { FixedSizes } from "@/engine/fixed";
 
 export const GRAPHS_FILE = "graphs.json";
 export const GRAPH_VERSION = 1;
@@ -101,6 +102,8 @@ export interface GraphSet {
   readonly noMemEmbed: Float32Array; // (c)
   readonly masks: 3 | 4;
   readonly points: number | null;
+  /** What else is fixed where points are; null where nothing is. */
+  readonly fixed: FixedSizes | null;
   /** (cm, h', w'): of one memory; null for a model that does not track. */
   readonly memoryShape: readonly [number, number, number] | null;
 }
@@ -182,7 +185,20 @@ function graphSet(root: Parsed, source: string): GraphSet {
     noMemEmbed: vector("noMemEmbed"),
     masks: root.masks,
     points: root.points ?? null,
+    fixed: root.points === undefined ? null : fixedSizes(root),
     memoryShape: memoryShape(root),
+  };
+}
+
+function fixedSizes({ graphs }: Parsed): FixedSizes {
+  const size = (name: GraphName, input: string, axis: number) => {
+    const length = graphs[name]?.inputs.find((each) => each.name === input)?.shape.at(axis);
+    return typeof length === "number" ? length : 1;
+  };
+  return {
+    memories: size("memory_attention", "memory", 1),
+    pointers: size("memory_attention", "pointers", 1),
+    maskSide: size("memory_encoder", "mask_logits", -1),
   };
 }
 

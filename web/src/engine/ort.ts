@@ -13,6 +13,7 @@ import type {
 } from "@/engine/base";
 import { fixedPoints, fourMasks } from "@/engine/decoder";
 import type { ModelFiles } from "@/engine/files";
+import { asMaskInput, concatenated, enlarged, joined, promptOf } from "@/engine/fixed";
 import { type GoldenCase, inputArray } from "@/engine/golden";
 import { Graphs } from "@/engine/graph";
 import type { GraphSet } from "@/engine/graphs";
@@ -63,7 +64,8 @@ export class OrtEngine {
   }
 
   async recall(features: Features, recollections: readonly Recollection[]): Promise<Features> {
-    const size = objectsAtOnce(recollections, this.model.preset, this.#memoryShape());
+    const { fixed, preset } = this.model;
+    const size = fixed ? 1 : objectsAtOnce(recollections, preset, this.#memoryShape());
     const embeds: Ort.Tensor[] = [];
     for (let start = 0; start < recollections.length; start += size) {
       embeds.push(await this.#recallSome(features, recollections, start, start + size));
@@ -82,7 +84,8 @@ export class OrtEngine {
     const { numMemories, dim } = this.model.preset;
     const shape = this.#memoryShape();
     const b = group.length;
-    const batch = padded(group, this.model.preset, shape[0] * shape[1] * shape[2], hostData);
+    const cells = shape[0] * shape[1] * shape[2];
+    const batch = padded(group, this.model.preset, cells, hostData, this.model.fixed ?? undefined);
     const { r, p } = batch;
     const out = await this.#graphs.run("memory_attention", {
       image_embed: await this.#embedOf(features, start, b),
@@ -107,13 +110,7 @@ export class OrtEngine {
   }
 
   async #joined(parts: readonly Ort.Tensor[]): Promise<Ort.Tensor> {
-    const arrays = await Promise.all(parts.map((each) => this.#graphs.read(each)));
-    const out = new Float32Array(arrays.reduce((sum, each) => sum + each.length, 0));
-    let at = 0;
-    for (const each of arrays) {
-      out.set(each, at);
-      at += each.length;
-    }
+    const out = concatenated(await Promise.all(parts.map((each) => this.#graphs.read(each))));
     const [, ...rest] = (parts[0] as Ort.Tensor).dims;
     const objects = parts.reduce((sum, each) => sum + (each.dims[0] as number), 0);
     for (const part of parts) part.dispose();
@@ -121,18 +118,31 @@ export class OrtEngine {
   }
 
   async decode(features: Features, prompt: DecodePrompt): Promise<Decoded> {
+    const { points, memoryShape } = this.model;
+    const alone = prompt.objects === 1 || (points === null && memoryShape !== null);
+    if (alone) return this.#decodeSome(features.imageEmbed as Ort.Tensor, features, prompt);
+    const parts: Decoded[] = [];
+    for (let i = 0; i < prompt.objects; i++) {
+      const embed = await this.#embedOf(features, i, 1);
+      parts.push(await this.#decodeSome(embed, features, promptOf(prompt, i)));
+    }
+    return joined(parts);
+  }
+
+  async #decodeSome(embed: Ort.Tensor, features: Features, prompt: DecodePrompt): Promise<Decoded> {
     const b = prompt.objects;
     const side = this.model.preset.imageSize / 4;
     const { points, labels } = fixedPoints(prompt, this.model.points);
     const n = labels.length / b;
+    const before = prompt.maskInput && asMaskInput(prompt.maskInput, b, side);
     const out = await this.#graphs.run("mask_decoder", {
-      image_embed: features.imageEmbed as Ort.Tensor,
+      image_embed: embed,
       high_res_feats_0: features.highRes0 as Ort.Tensor,
       high_res_feats_1: features.highRes1 as Ort.Tensor,
       point_coords: this.#tensor(points, [b, n, 2]),
       point_labels: this.#tensor(labels, [b, n]),
-      mask_input: this.#tensor(prompt.maskInput ?? new Float32Array(b * side * side), [b, 1, side, side]),
-      has_mask_input: this.#tensor(new Float32Array(b).fill(prompt.maskInput ? 1 : 0), [b]),
+      mask_input: this.#tensor(before ?? new Float32Array(b * side * side), [b, 1, side, side]),
+      has_mask_input: this.#tensor(new Float32Array(b).fill(before ? 1 : 0), [b]),
     });
     const read = (name: string) => (out[name] ? this.#graphs.read(out[name]) : null);
     return fourMasks({
@@ -147,6 +157,25 @@ export class OrtEngine {
   }
 
   async remember(
+    features: Features,
+    maskLogits: Float32Array,
+    side: number,
+    binarize: Float32Array,
+    presence: Float32Array,
+  ): Promise<Memory[]> {
+    const b = binarize.length;
+    const to = this.model.fixed?.maskSide;
+    if (to === undefined) return this.#rememberSome(features, maskLogits, side, binarize, presence);
+    const memories: Memory[] = [];
+    for (let i = 0; i < b; i++) {
+      const logits = enlarged(maskLogits.subarray(i * side * side, (i + 1) * side * side), side, to);
+      const [own, seen] = [binarize.subarray(i, i + 1), presence.subarray(i, i + 1)];
+      memories.push(...(await this.#rememberSome(features, logits, to, own, seen)));
+    }
+    return memories;
+  }
+
+  async #rememberSome(
     features: Features,
     maskLogits: Float32Array,
     side: number,

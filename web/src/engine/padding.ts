@@ -31,16 +31,17 @@ export function objectsAtOnce(
   return Math.max(1, Math.floor(SCORES / (4 * grid * grid * Math.max(1, ...tokens))));
 }
 
-/** Recollections of b objects → one batch, padded to the longest and biased away. */
+/** Recollections of b objects → one batch, padded to the longest, or to `least`, and biased away. */
 export function padded(
   recollections: readonly Recollection[],
   preset: EnginePreset,
   cells: number, // numbers in one memory
   mapOf: MapOf,
+  least: { readonly memories: number; readonly pointers: number } = { memories: 1, pointers: 1 },
 ): Padded {
   const b = recollections.length;
-  const r = Math.max(1, ...recollections.map((each) => each.memories.length));
-  const p = Math.max(1, ...recollections.map((each) => each.pointers.length));
+  const r = Math.max(least.memories, ...recollections.map((each) => each.memories.length));
+  const p = Math.max(least.pointers, ...recollections.map((each) => each.pointers.length));
   const { numMemories, dim } = preset;
   const out = {
     memory: new Float32Array(b * r * cells),

@@ -16,7 +16,7 @@ const PYTHON = process.env.PYTHON ?? join(ROOT, ".venv/bin/python");
 
 let server: ModelServer;
 test.beforeAll(async () => {
-  server = await ModelServer.start({ tiny: TINY });
+  server = await ModelServer.start({ tiny: TINY, fixed: fixedShapes() });
 });
 test.afterAll(() => server.stop());
 
@@ -49,6 +49,22 @@ function expectClose(found: unknown, stored: unknown, part: number, where = ""):
 
 const tinyAnswers = () => JSON.parse(readFileSync(join(TINY, "verbs.json"), "utf8"));
 
+/** The small model again, exported with `--points 5`. */
+function fixedShapes(): string {
+  const out = mkdtempSync(join(tmpdir(), "fixed-"));
+  const script = `
+import sys
+from onnx_helpers import redrawn
+from splitmask.onnx.export import export
+from splitmask.onnx.form import Form
+from splitmask.presets import TEST_CONV
+export(redrawn(TEST_CONV, half=True), sys.argv[1], Form(points=5))
+`;
+  const PYTHONPATH = `${join(ROOT, "src")}:${join(ROOT, "tests")}`;
+  execFileSync(PYTHON, ["-W", "ignore", "-c", script, out], { env: { ...process.env, PYTHONPATH } });
+  return out;
+}
+
 function nanoAnswers(): unknown {
   const out = join(mkdtempSync(join(tmpdir(), "verbs-")), "nano.json");
   execFileSync(PYTHON, ["-W", "ignore", join(ROOT, "tests/web_answers.py"), NANO, out]);
@@ -63,6 +79,13 @@ test.describe("on WASM", () => {
     expect(opened.threads).toBeGreaterThan(1);
     expect(opened.description).toBe(`test-conv · onnxruntime-web 1.30.0 · WASM, ${opened.threads} threads`);
     expectClose(await page.evaluate(() => window.harness.verbs()), tinyAnswers(), 1e-4);
+  });
+
+  test("graphs of fixed shapes answer the same, one object after the other", async ({ page }) => {
+    await harness(page);
+    const opened = await open(page, `${server.url}fixed/`, "wasm");
+    expect(opened).toMatchObject({ encodes: true, tracks: true });
+    expectClose(await page.evaluate(() => window.harness.verbs()), tinyAnswers(), 1e-3); // sums in another order
   });
 
   test("the packaged model answers as Python's", async ({ page }) => {

@@ -23,6 +23,13 @@ describe("padded", () => {
   };
   const short: Recollection = { memories: [{ memory: memory(7), slot: 6 }], pointers: [] };
 
+  it("fills to what fixed shapes want", () => {
+    const batch = padded([short], preset, 3, mapOf, { memories: 10, pointers: 19 });
+    expect([batch.r, batch.p, batch.memory.length, batch.pointers.length]).toEqual([10, 19, 30, 38]);
+    expect([...batch.memoryBias].filter((bias) => bias === 0)).toHaveLength(1);
+    expect([...batch.pointerBias].every((bias) => bias === -1e4)).toBe(true);
+  });
+
   it("fills to the longest and biases the rest away", () => {
     const batch = padded([long, short], preset, 3, mapOf);
     expect([batch.r, batch.p]).toEqual([2, 1]);
