@@ -14,9 +14,16 @@ const TINY = join(ROOT, "fixtures/graphs/test-conv");
 const NANO = join(ROOT, "src/splitmask/weights/nano");
 const PYTHON = process.env.PYTHON ?? join(ROOT, ".venv/bin/python");
 
+const [FIXED, LARGE] = ["fixed-", "large-"].map((name) => mkdtempSync(join(tmpdir(), name))) as [
+  string,
+  string,
+];
+
 let server: ModelServer;
 test.beforeAll(async () => {
-  server = await ModelServer.start({ tiny: TINY, fixed: fixedShapes() });
+  exported(FIXED, "points=5");
+  exported(LARGE, "points=5, upscale=2");
+  server = await ModelServer.start({ tiny: TINY, fixed: FIXED, large: LARGE });
 });
 test.afterAll(() => server.stop());
 
@@ -49,25 +56,25 @@ function expectClose(found: unknown, stored: unknown, part: number, where = ""):
 
 const tinyAnswers = () => JSON.parse(readFileSync(join(TINY, "verbs.json"), "utf8"));
 
-/** The small model again, exported with `--points 5`. */
-function fixedShapes(): string {
-  const out = mkdtempSync(join(tmpdir(), "fixed-"));
+/** The small model again, in another form. */
+function exported(out: string, form: string): void {
   const script = `
 import sys
 from onnx_helpers import redrawn
 from splitmask.onnx.export import export
 from splitmask.onnx.form import Form
 from splitmask.presets import TEST_CONV
-export(redrawn(TEST_CONV, half=True), sys.argv[1], Form(points=5))
+export(redrawn(TEST_CONV, half=True), sys.argv[1], Form(${form}))
 `;
   const PYTHONPATH = `${join(ROOT, "src")}:${join(ROOT, "tests")}`;
   execFileSync(PYTHON, ["-W", "ignore", "-c", script, out], { env: { ...process.env, PYTHONPATH } });
-  return out;
 }
 
-function nanoAnswers(): unknown {
-  const out = join(mkdtempSync(join(tmpdir(), "verbs-")), "nano.json");
-  execFileSync(PYTHON, ["-W", "ignore", join(ROOT, "tests/web_answers.py"), NANO, out]);
+const nanoAnswers = () => answersOf(NANO);
+
+function answersOf(folder: string): unknown {
+  const out = join(mkdtempSync(join(tmpdir(), "verbs-")), "verbs.json");
+  execFileSync(PYTHON, ["-W", "ignore", join(ROOT, "tests/web_answers.py"), folder, out]);
   return JSON.parse(readFileSync(out, "utf8"));
 }
 
@@ -86,6 +93,12 @@ test.describe("on WASM", () => {
     const opened = await open(page, `${server.url}fixed/`, "wasm");
     expect(opened).toMatchObject({ encodes: true, tracks: true });
     expectClose(await page.evaluate(() => window.harness.verbs()), tinyAnswers(), 1e-3); // sums in another order
+  });
+
+  test("masks of twice the size are fed back and remembered", async ({ page }) => {
+    await harness(page);
+    await open(page, `${server.url}large/`, "wasm");
+    expectClose(await page.evaluate(() => window.harness.verbs()), answersOf(LARGE), 1e-3);
   });
 
   test("the packaged model answers as Python's", async ({ page }) => {
