@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def run(*words: object) -> None:
         raise SystemExit(code)
 
 
-def encode(out: Path, clicks: dict[int, tuple[float, float]]) -> None:
+def encode(out: Path, clicks: Mapping[int, tuple[float, float]]) -> None:
     """demo/000008.zip, of the frame that is clicked, and demo/000014.zip, of one that is tracked."""
     said = [{"frame": CLICKED, "object": key, "points": [at], "labels": [1]} for key, at in clicks.items()]
     prompts = out / "prompts.json"
@@ -77,7 +78,7 @@ def plain(engine: Engine, bundle: Bundle, points: list[Point]) -> str:
     return counts(Mask(output.logits, output.score, output.presence, bundle.size))
 
 
-def cases(out: Path, clicks: dict[int, tuple[float, float]]) -> list[dict[str, Any]]:
+def cases(out: Path, clicks: Mapping[int, tuple[float, float]]) -> list[dict[str, Any]]:
     engine = splitmask.load("nano", engine="ort", threads=1)
     later = next(islice(SCENE.shots(), TRACKED, None)).labels
     (x, y), (there_x, there_y) = clicks[BALL], click_on(later == BALL)

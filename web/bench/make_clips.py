@@ -12,7 +12,6 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from media_helpers import write_video
-
 from splitmask.demo.scene import Scene
 from splitmask.types import ByteArray
 
