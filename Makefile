@@ -11,7 +11,7 @@ NPM := npm --silent --prefix $(WEB)
 CODE := src tests scripts examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-web parity official lint lint-web format docs bench site wheel readme-images clean
+.PHONY: help demo test test-web parity official lint lint-web format docs bench site wheel readme-images studio-image clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -68,8 +68,12 @@ bench: $(VENV)/.ready ## Measure how fast it is here
 graphs-table: $(VENV)/.ready-dev ## Measure the table of docs/graphs.md; DATA="FOLDER…" for labelled pictures
 	@$(BIN)/python scripts/graphs_table.py --write docs/graphs.md $(if $(DATA),--data $(DATA))
 
-readme-images: $(VENV)/.ready ## Make the README's pictures from the demo
+readme-images: $(VENV)/.ready ## Make the README's moving picture from the demo
 	@$(BIN)/python scripts/readme_images.py docs/images
+
+studio-image: site ## Make the README's picture of the studio, in Chromium
+	@scripts/install_chromium.sh
+	@cd $(WEB) && node scripts/picture.mjs ../docs/images/studio.webp
 
 clean: ## Remove what was built and installed here
 	rm -rf $(VENV) $(OUT) dist src/splitmask/studio/site $(WEB)/node_modules $(WEB)/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
