@@ -65,8 +65,8 @@ wheel: site $(VENV)/.ready ## Build the package, with the studio in it
 bench: $(VENV)/.ready ## Measure how fast it is here
 	@$(BIN)/splitmask bench cpu
 
-graphs-table: $(VENV)/.ready-dev ## Measure the table of docs/graphs.md; DATA="FOLDER…" for labelled pictures
-	@$(BIN)/python scripts/graphs_table.py --write docs/graphs.md $(if $(DATA),--data $(DATA))
+graphs-table: $(VENV)/.ready-dev ## Measure the table of docs/graphs.md; DATA="FOLDER…" LIMIT=60 for labelled pictures
+	@$(BIN)/python scripts/graphs_table.py --write docs/graphs.md $(if $(DATA),--data $(DATA)) $(if $(LIMIT),--limit $(LIMIT))
 
 readme-images: $(VENV)/.ready ## Make the README's moving picture from the demo
 	@$(BIN)/python scripts/readme_images.py docs/images
