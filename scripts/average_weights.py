@@ -15,14 +15,15 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
+from splitmask.errors import ModelError
 from splitmask.files import write_bytes
 
 
 def average(before: Path, after: Path, share: float, out: Path) -> None:
-    """Raises ValueError where the two are not of the same kind."""
+    """Writes (1 − share) · before + share · after. Raises ModelError where they are not of one model."""
     ours, theirs = load_file(before), load_file(after)
     if {k: v.shape for k, v in ours.items()} != {k: v.shape for k, v in theirs.items()}:
-        raise ValueError(f"{before} and {after} hold different tensors: they are no two states of one model")
+        raise ModelError(f"{before} and {after} hold different tensors: they are no two states of one model")
     mixed = {
         key: torch.lerp(value.float(), theirs[key].float(), share).to(value.dtype)
         if value.is_floating_point()
@@ -36,4 +37,7 @@ def average(before: Path, after: Path, share: float, out: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 5:
         raise SystemExit(__doc__)
-    average(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4]))
+    try:
+        average(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4]))
+    except ModelError as error:
+        raise SystemExit(str(error)) from error

@@ -62,7 +62,7 @@ class Verbs:
 
 
 # with it, torch 2.11 fails on a decoder that is first called with one point and any number of objects
-_OPTIONS = {"triton.coalesce_tiling_analysis": False}
+_OPTIONS: dict[str, Any] = {"triton.coalesce_tiling_analysis": False}
 
 
 def _compiled(function: Callable[..., Any], varying: tuple[int, ...] = ()) -> Callable[..., Any]:
