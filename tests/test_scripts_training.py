@@ -53,7 +53,7 @@ def labelled(folder: Path, names: list[str]) -> Path:
     folder.mkdir()
     images, annotations = [], []
     for i, name in enumerate(names):
-        Image.fromarray(np.full((20, 30, 3), 40 * i, np.uint8)).save(folder / f"{name}.webp", lossless=True)
+        Image.fromarray(np.full((20, 30, 3), 8 * i, np.uint8)).save(folder / f"{name}.webp", lossless=True)
         Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / f"{name}.0.png")  # nobody labelled it
         images.append({"id": i, "file_name": f"{name}.webp", "width": 30, "height": 20})
         for columns in (slice(2, 12), slice(11, 20)):
