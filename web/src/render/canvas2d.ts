@@ -6,27 +6,36 @@ import type { Compositor, Layer, Rgb, Scene } from "./scene";
 
 const LONGEST = 960; // pixels of the matte
 
-export function createCanvas2d(canvas: HTMLCanvasElement): Compositor | null {
-  const context = canvas.getContext("2d", { alpha: false });
+type Canvas = HTMLCanvasElement | OffscreenCanvas;
+type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+
+/** Draws on the thread that it is called on; `createCanvas2dApart` does the same beside the page. */
+export function createCanvas2d(canvas: Canvas): Compositor | null {
+  const context = canvas.getContext("2d", { alpha: false }) as Context | null;
   return context === null ? null : new Canvas2d(canvas, context);
 }
 
 class Canvas2d implements Compositor {
   readonly kind = "canvas2d";
   readonly lost = new Promise<string>(() => undefined);
-  private readonly picture = document.createElement("canvas");
-  private readonly matte = document.createElement("canvas");
-  private readonly outline = document.createElement("canvas");
-  private readonly mixed = document.createElement("canvas");
+  private readonly picture = new OffscreenCanvas(0, 0);
+  private readonly matte = new OffscreenCanvas(0, 0);
+  private readonly outline = new OffscreenCanvas(0, 0);
+  private readonly mixed = new OffscreenCanvas(0, 0);
 
   private painted: Scene | null = null; // whose matte it is
 
-  private readonly canvas: HTMLCanvasElement;
-  private readonly context: CanvasRenderingContext2D;
+  private readonly canvas: Canvas;
+  private readonly context: Context;
 
-  constructor(canvas: HTMLCanvasElement, context: CanvasRenderingContext2D) {
+  constructor(canvas: Canvas, context: Context) {
     this.canvas = canvas;
     this.context = context;
+  }
+
+  resize({ width, height }: Size): void {
+    this.canvas.width = width;
+    this.canvas.height = height;
   }
 
   setPicture(picture: Picture): void {
@@ -86,7 +95,7 @@ class Canvas2d implements Compositor {
     context.drawImage(this.mixed, 0, 0);
   }
 
-  private mix(scene: Scene): HTMLCanvasElement {
+  private mix(scene: Scene): OffscreenCanvas {
     this.mixed.width = scene.frame.width;
     this.mixed.height = scene.frame.height;
     const context = this.mixed.getContext("2d");
@@ -98,9 +107,8 @@ class Canvas2d implements Compositor {
   }
 
   private checker(scene: Scene, [x, y, width, height]: readonly [number, number, number, number]): void {
-    const tile = document.createElement("canvas");
     const side = Math.round(9 * scene.pixelRatio);
-    tile.width = tile.height = 2 * side;
+    const tile = new OffscreenCanvas(2 * side, 2 * side);
     const context = tile.getContext("2d");
     if (context === null) return;
     context.fillStyle = css(scene.checker[0]);
@@ -126,11 +134,14 @@ class Canvas2d implements Compositor {
 function sameMatte(a: Scene, b: Scene): boolean {
   const same = a.feather === b.feather && a.invert === b.invert && a.accent.join() === b.accent.join();
   const { width, height } = b.frame;
-  if (!same || a.frame.width !== width || a.frame.height !== height) return false;
+  return same && a.frame.width === width && a.frame.height === height && sameLayers(a.layers, b.layers);
+}
+
+export function sameLayers(a: readonly Layer[], b: readonly Layer[]): boolean {
   return (
-    a.layers.length === b.layers.length &&
-    a.layers.every((layer, i) => {
-      const { rle, color, combine } = b.layers[i] as Layer;
+    a.length === b.length &&
+    a.every((layer, i) => {
+      const { rle, color, combine } = b[i] as Layer;
       return layer.rle === rle && layer.combine === combine && layer.color.join() === color.join();
     })
   );
@@ -216,7 +227,7 @@ function packed(color: Rgb): number {
   return new Uint32Array(Uint8Array.of(r, g, b, 255).buffer)[0] as number;
 }
 
-function put(canvas: HTMLCanvasElement, image: ImageData): void {
+function put(canvas: OffscreenCanvas, image: ImageData): void {
   canvas.width = image.width;
   canvas.height = image.height;
   canvas.getContext("2d")?.putImageData(image, 0, 0);

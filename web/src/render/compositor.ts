@@ -1,6 +1,7 @@
 /** The best backend that this browser has for a canvas. */
 
 import { createCanvas2d } from "./canvas2d";
+import { createCanvas2dApart } from "./canvas2d_apart";
 import type { Compositor } from "./scene";
 import { createWebGl2 } from "./webgl2";
 import { createWebGpu } from "./webgpu";
@@ -17,8 +18,12 @@ export async function createCompositor(
     if (made !== null) return made;
   }
   if (!failed.includes("webgl2")) {
-    // in software every drawing keeps the page waiting for half a second, and the plain canvas does not
+    // in software every drawing takes half a second, and one on the plain canvas does not
     const made = attempt(() => createWebGl2(canvas(), false));
+    if (made !== null) return made;
+  }
+  if (!failed.includes("canvas2d")) {
+    const made = attempt(() => createCanvas2dApart(canvas()));
     if (made !== null) return made;
   }
   const last = createCanvas2d(canvas());

@@ -32,7 +32,9 @@ export interface Compositor {
   readonly kind: "webgpu" | "webgl2" | "canvas2d";
   /** Why it cannot draw any more; never settles while it can. */
   readonly lost: Promise<string>;
-  /** Copies the picture and closes it. */
+  /** Of the canvas, in device pixels; what was drawn is gone. */
+  resize(size: Size): void;
+  /** Takes the picture over: copies and closes it. */
   setPicture(picture: Picture): void;
   draw(scene: Scene): void;
   dispose(): void;

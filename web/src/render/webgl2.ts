@@ -62,6 +62,11 @@ class WebGl2 implements Compositor {
     );
   }
 
+  resize({ width, height }: Size): void {
+    this.canvas.width = width;
+    this.canvas.height = height;
+  }
+
   setPicture(picture: Picture): void {
     const { gl } = this;
     gl.bindTexture(gl.TEXTURE_2D, this.picture);

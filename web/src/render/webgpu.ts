@@ -62,6 +62,11 @@ class WebGpu implements Compositor {
     );
   }
 
+  resize({ width, height }: Size): void {
+    this.context.canvas.width = width;
+    this.context.canvas.height = height;
+  }
+
   setPicture(picture: Picture): void {
     const width = "displayWidth" in picture ? picture.displayWidth : picture.width;
     const height = "displayHeight" in picture ? picture.displayHeight : picture.height;

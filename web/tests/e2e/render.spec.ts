@@ -1,4 +1,4 @@
-/** The stage's three backends show the same picture. */
+/** The stage's three backends show the same picture, the last of them on the page and in a worker. */
 
 import { expect, type Page, test } from "@playwright/test";
 import type {} from "../harness/render";
@@ -31,7 +31,7 @@ function close(found: number[][], wanted: readonly (readonly number[])[]): void 
 const GREEN = [0, 128, 0];
 const BLACK = [0, 0, 0];
 
-for (const kind of ["webgl2", "webgpu", "canvas2d"] as const) {
+for (const kind of ["webgl2", "webgpu", "canvas2d", "canvas2d apart"] as const) {
   test(`${kind}: colours, combinations, views`, async ({ page }) => {
     await page.goto("tests/harness/render.html");
     await page.waitForFunction(() => "render" in window);

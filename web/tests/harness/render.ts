@@ -2,6 +2,7 @@
 
 import { encodeMask } from "@/core/rle";
 import { createCanvas2d } from "@/render/canvas2d";
+import { createCanvas2dApart } from "@/render/canvas2d_apart";
 import type { Compositor, Scene } from "@/render/scene";
 import { createWebGl2 } from "@/render/webgl2";
 import { createWebGpu } from "@/render/webgpu";
@@ -9,7 +10,7 @@ import { createWebGpu } from "@/render/webgpu";
 const FRAME = { width: 80, height: 60 };
 const SIDE = { width: 200, height: 160 }; // of the canvas
 
-type Kind = Compositor["kind"];
+type Kind = Compositor["kind"] | "canvas2d apart"; // in a worker
 type Edit = Partial<Omit<Scene, "layers">> & {
   readonly combine?: "add" | "subtract" | "intersect";
   readonly bare?: boolean;
@@ -108,7 +109,21 @@ async function drawWebGpu(edit: Edit, points: readonly (readonly [number, number
 }
 
 function create(kind: Kind, canvas: HTMLCanvasElement): Compositor | null {
+  if (kind === "canvas2d apart") return createCanvas2dApart(canvas);
   return kind === "webgl2" ? createWebGl2(canvas) : createCanvas2d(canvas);
+}
+
+/** Once there is something on it: what a worker draws comes a little later. */
+async function pixels(canvas: HTMLCanvasElement): Promise<OffscreenCanvasRenderingContext2D> {
+  const context = new OffscreenCanvas(SIDE.width, SIDE.height).getContext("2d");
+  if (context === null) throw new Error("no canvas");
+  for (;;) {
+    const bitmap = await createImageBitmap(canvas);
+    context.drawImage(bitmap, 0, 0);
+    if (context.getImageData(0, 0, SIDE.width, SIDE.height).data.some((value, i) => i % 4 < 3 && value > 0))
+      return context;
+    await new Promise(requestAnimationFrame);
+  }
 }
 
 /** [r, g, b] at each of the points, in pixels of the frame. */
@@ -119,18 +134,15 @@ async function draw(
 ): Promise<number[][]> {
   if (kind === "webgpu") return drawWebGpu(edit, points);
   const canvas = document.createElement("canvas");
-  canvas.width = SIDE.width;
-  canvas.height = SIDE.height;
   document.body.append(canvas);
   const compositor = create(kind, canvas);
   if (compositor === null) throw new Error(`there is no ${kind}`);
   compositor.setPicture(await picture());
+  compositor.resize(SIDE);
   compositor.draw(scene(edit));
-  const bitmap = await createImageBitmap(canvas);
-  const context = new OffscreenCanvas(SIDE.width, SIDE.height).getContext("2d");
-  context?.drawImage(bitmap, 0, 0);
+  const context = await pixels(canvas);
   const colors = points.map(([x, y]) => {
-    const [r = 0, g = 0, b = 0] = context?.getImageData(20 + 2 * x, 20 + 2 * y, 1, 1).data ?? [];
+    const [r = 0, g = 0, b = 0] = context.getImageData(20 + 2 * x, 20 + 2 * y, 1, 1).data;
     return [r, g, b];
   });
   compositor.dispose();

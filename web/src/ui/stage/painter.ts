@@ -129,9 +129,8 @@ export class StagePainter implements Screen {
     const { stage } = this.studio.live.getState();
     if (stage.width !== width || stage.height !== height)
       this.studio.live.setState({ stage: { width, height } });
-    if (this.canvas === null) return;
-    this.canvas.width = Math.max(1, Math.round(width * devicePixelRatio));
-    this.canvas.height = Math.max(1, Math.round(height * devicePixelRatio));
+    const device = (side: number) => Math.max(1, Math.round(side * devicePixelRatio));
+    this.compositor?.resize({ width: device(width), height: device(height) });
     this.soon();
   }
 
