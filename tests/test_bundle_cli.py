@@ -204,6 +204,9 @@ def test_a_tracked_frame_is_corrected_from_its_bundle(
         assert [each.presence for each in bundle.objects] == pytest.approx(
             [mask.presence for mask in tracked.frames[frame].objects], abs=1e-4
         )
+    typo = ["--object", "cow", "--point", "10,40,0"]
+    said_of_it = wrong(capsys, "decode", out / "clip" / "000008", *typo, "-o", tmp_path / "fixed")
+    assert "cow is no object of the bundle, which holds dog, cat" in said_of_it
     click = ["--object", "cat", "--point", "10,40"]
     decode(capsys, out / "clip" / "000008", *click, "-o", tmp_path / "fixed", model=decoder_only)
     fixed = load_result(tmp_path / "fixed" / "000008" / "result.json")

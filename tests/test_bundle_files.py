@@ -164,6 +164,7 @@ Change = Callable[[dict[str, Any]], Any]
     ("change", "says"),
     [
         (lambda m: m.update(version=2), "has version 2, this splitmask reads 1"),
+        (lambda m: m["preprocess"].update(layout="letterboxed"), 'layout: expected "stretched": in pictures'),
         (lambda m: m.update(version="x"), "manifest.json: version: expected an integer"),
         (lambda m: m.pop("tensors"), "manifest.json: tensors: missing"),
         (lambda m: m["tensors"].pop("high_res_feats_1"), "tensors.high_res_feats_1: missing"),

@@ -77,11 +77,18 @@ def test_who_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_provider_that_is_not_installed_is_named_with_what_brings_it() -> None:
     with pytest.raises(ModelError) as error:
-        load(small_model(), provider=f"{ABSENT.name},cpu")
+        load(small_model(), provider=ABSENT.name)
     assert f"no provider {ABSENT.name!r} here: choose of " in str(error.value)
     assert f"or install {ABSENT.package}" in str(error.value)
     with pytest.raises(ModelError, match=f"no provider '{ABSENT.name}'"):
         load(small_model(), device=ABSENT.name)
+
+
+def test_of_several_one_that_is_not_installed_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        engine = load(small_model(), provider=f"{ABSENT.name},cpu")
+    assert "CPU" in engine.description
+    assert f"install {ABSENT.package}; trying CPU" in caplog.text
 
 
 def test_one_that_does_not_start_is_passed_over_with_a_reason(caplog: pytest.LogCaptureFixture) -> None:

@@ -120,6 +120,7 @@ def test_the_command_keeps_what_is_there(model: Sam2, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (("missing.pt",), "missing.pt"),
+        (("nano", "--decoder", "none.onnx"), "cannot read none.onnx"),
         (("nano", "--precision", "fp8"), "choose fp32, fp16, int8 or fp16-storage"),
     ],
 )

@@ -18,7 +18,7 @@ from splitmask.engine.ort import OrtEngine
 from splitmask.errors import ModelError
 from splitmask.model import Sam2
 from splitmask.onnx.export import export
-from splitmask.onnx.foreign import with_decoder
+from splitmask.onnx.foreign import read_decoder, with_decoder
 from splitmask.onnx.form import Form
 from splitmask.types import ByteArray, FloatArray
 
@@ -82,7 +82,9 @@ def exported(ours: Sam2, tmp_path_factory: pytest.TempPathFactory) -> tuple[Grap
 @pytest.fixture
 def mixed(ours: Sam2, decoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OrtEngine:
     monkeypatch.setattr("splitmask.engine.graphs.get_preset", lambda name: official.SMALL)
-    with_decoder(export(ours, tmp_path, Form("fp32"), prepare=True), tmp_path, decoder)
+    with_decoder(
+        export(ours, tmp_path, Form("fp32"), prepare=True), tmp_path, read_decoder(decoder, ours.preset)
+    )
     return OrtEngine(tmp_path, threads=1)
 
 
@@ -177,7 +179,7 @@ def test_a_decoder_that_does_not_fit_is_named(
 ) -> None:
     made, _ = exported
     with pytest.raises(ModelError, match=said):
-        with_decoder(made, tmp_path, decoder_of(tmp_path / "d.onnx", inputs, outputs))
+        read_decoder(decoder_of(tmp_path / "d.onnx", inputs, outputs), made.preset)
     assert not (tmp_path / "mask_decoder.onnx").exists()
 
 
@@ -185,4 +187,4 @@ def test_a_file_that_is_no_decoder_is_named(exported: tuple[GraphSet, Path], tmp
     (tmp_path / "d.onnx").write_bytes(b"\xff\xffnothing")
     for path, said in ((tmp_path / "none.onnx", "cannot read"), (tmp_path / "d.onnx", "no ONNX file")):
         with pytest.raises(ModelError, match=said):
-            with_decoder(exported[0], tmp_path, path)
+            read_decoder(path, exported[0].preset)

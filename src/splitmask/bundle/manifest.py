@@ -175,6 +175,9 @@ def _tensors(field: Field) -> dict[str, TensorEntry]:
 
 
 def _preprocess(field: Field) -> Preprocess:
+    layout = field.get("layout", "stretched")
+    if layout.value != "stretched":
+        raise layout.fail('"stretched": in pictures laid out otherwise a click would mean another place')
     mean, std = (tuple(item.number() for item in field[name].items(3)) for name in ("mean", "std"))
     return Preprocess(field["size"].integer(1), field["resize"].text(), mean, std)
 

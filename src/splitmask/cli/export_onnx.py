@@ -98,6 +98,11 @@ def export_onnx(
 
     loaded = load_model(model, preset)
     form = _form(loaded, precision, masks, mask_size, points)
+    foreign = None
+    if decoder is not None:
+        from splitmask.onnx.foreign import read_decoder, with_decoder
+
+        foreign = read_decoder(decoder, loaded.preset)  # before anything is written
     extras = {"prepare": decode_prepare, "ort_format": ort}
     pictures = _pictures(calibrate) if precision == "int8" else ()
     if with_torch:
@@ -105,10 +110,8 @@ def export_onnx(
     else:
         sha256 = sha256_of(locate(model))
         made = export(loaded, out, form, pictures=pictures, weights_sha256=sha256, **extras)
-    if decoder is not None:
-        from splitmask.onnx.foreign import with_decoder
-
-        made = with_decoder(made, out, decoder)
+    if foreign is not None:
+        made = with_decoder(made, out, foreign)
     OrtEngine(out, provider="cpu", self_test=False).write_golden()
     _tell(made, out)
     if precision == "int8" and decoder is None:

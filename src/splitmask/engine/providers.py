@@ -129,26 +129,26 @@ def candidates(wanted: str | None = None) -> list[Provider]:
     """Providers in the order in which to try them.
 
     wanted: a name, several with commas between them, or `auto`; None: what the environment variable
-    SPLITMASK_PROVIDER says, else `auto`. Raises ModelError for a name that is unknown or not installed.
+    SPLITMASK_PROVIDER says, else `auto`. Of several, those that are not installed are passed over when their
+    turn comes. Raises ModelError for a name that is unknown, and where none of them is installed.
     """
     wanted = wanted or os.environ.get(VARIABLE) or "auto"
     here = {row.name: row for row in installed()}
     if wanted == "auto":
         return [here[name] for name in ORDER.get(sys.platform, ("cpu",)) if name in here]
-    found = []
-    for name in dict.fromkeys(part.strip() for part in wanted.split(",")):
+    names = list(dict.fromkeys(part.strip() for part in wanted.split(",")))
+    for name in names:
         if name not in PROVIDERS:
             raise ModelError(
                 f"unknown provider {name!r}: choose auto or of {', '.join(here)}; there are also "
                 f"{', '.join(other for other in PROVIDERS if other not in here)}"
             )
-        if name not in here:
-            raise ModelError(
-                f"onnxruntime has no provider {name!r} here: choose of {', '.join(here)}, "
-                f"or install {PROVIDERS[name].package}"
-            )
-        found.append(here[name])
-    return found
+    if not any(name in here for name in names):
+        raise ModelError(
+            f"onnxruntime has no provider {names[0]!r} here: choose of {', '.join(here)}, "
+            f"or install {PROVIDERS[names[0]].package}"
+        )
+    return [PROVIDERS[name] for name in names]
 
 
 def first_working(rows: Sequence[Provider], attempt: Callable[[Provider], T]) -> T:

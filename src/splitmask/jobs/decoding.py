@@ -14,6 +14,7 @@ from splitmask.jobs.script import Script
 from splitmask.jobs.segmenting import Found, Picture
 from splitmask.masks.resize import logits_to_mask
 from splitmask.result import Source
+from splitmask.types import Prompt
 
 
 def name_of(path: Path) -> str:
@@ -49,10 +50,21 @@ def find(engine: Engine, bundle: Bundle, picture: Picture, script: Script, multi
     if multimask:
         raise PromptError("--multimask is for stills: this bundle is a frame of a clip")
     infos = {info.id: info for info in script.objects}
+    held = [each.info for each in bundle.objects]
     for said in script.said:
         for prompt in said.prompts(bundle.size):
+            if infos[said.object_id] not in held and _only_excludes(prompt):
+                names = ", ".join(info.name for info in held) or "none"
+                raise PromptError(
+                    f"{infos[said.object_id].name} is no object of the bundle, which holds {names}, and a "
+                    "point that excludes begins no other: check --object"
+                )
             bundle = answer(engine, bundle, infos[said.object_id], prompt, clear_old=False)
     return [_found(bundle, said.object_id) for said in script.said]
+
+
+def _only_excludes(prompt: Prompt) -> bool:
+    return prompt.box is None and prompt.mask is None and not prompt.labels.any()
 
 
 def _found(bundle: Bundle, object_id: int) -> Found:

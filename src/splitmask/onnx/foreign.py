@@ -7,7 +7,7 @@ object pointer, no presence. They answer clicks on images; nothing can be tracke
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,28 +22,40 @@ from splitmask.presets import Preset
 NAME = "mask_decoder"
 
 
-def with_decoder(made: GraphSet, folder: Path, decoder: Path) -> GraphSet:
-    """Puts a copy of `decoder` into a folder of graphs and says so in its graphs.json.
+@dataclass(frozen=True, slots=True)
+class ForeignDecoder:
+    """A decoder that fits a preset's features."""
 
-    Raises ModelError for a file that is no such decoder or one of a model of other sizes, OutputError.
-    """
+    data: bytes
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    masks: int  # 3 or 4
+
+
+def read_decoder(path: Path, preset: Preset) -> ForeignDecoder:
+    """Raises ModelError for a file that is no such decoder or one of a model of other sizes."""
     try:
-        data = decoder.read_bytes()
+        data = path.read_bytes()
         graph = onnx.load_model_from_string(data).graph
     except OSError as error:
-        raise ModelError(f"cannot read {decoder}: {error.strerror}") from error
+        raise ModelError(f"cannot read {path}: {error.strerror}") from error
     except Exception as error:  # protobuf has its own in every version
-        raise ModelError(f"{decoder} is no ONNX file, or one that keeps its weights elsewhere") from error
+        raise ModelError(f"{path} is no ONNX file, or one that keeps its weights elsewhere") from error
     inputs, outputs = _tensors(graph.input), _tensors(graph.output)
-    _check(decoder, made.preset, inputs, outputs)
-    masks = _masks_of(decoder, data, made.preset)
+    _check(path, preset, inputs, outputs)
+    masks = _masks_of(path, data, preset)
     if masks not in (3, 4):
-        raise ModelError(f"{decoder} gives {masks} masks, not 3 or 4")
-    file = f"{NAME}.onnx"
+        raise ModelError(f"{path} gives {masks} masks, not 3 or 4")
+    return ForeignDecoder(data, inputs, outputs, masks)
+
+
+def with_decoder(made: GraphSet, folder: Path, decoder: ForeignDecoder) -> GraphSet:
+    """Puts the decoder into a folder of graphs and says so in its graphs.json. Raises OutputError."""
+    file, data = f"{NAME}.onnx", decoder.data
     write_bytes(folder / file, data)
-    info = GraphInfo(file, len(data), hashlib.sha256(data).hexdigest(), inputs, outputs)
+    info = GraphInfo(file, len(data), hashlib.sha256(data).hexdigest(), decoder.inputs, decoder.outputs)
     graphs = {name: each for name, each in made.graphs.items() if name not in OPTIONAL}
-    changed = replace(made, graphs=graphs | {NAME: info}, masks=masks, mask_size=None, points=None)
+    changed = replace(made, graphs=graphs | {NAME: info}, masks=decoder.masks, mask_size=None, points=None)
     changed.write(folder)
     return changed
 
