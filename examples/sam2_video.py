@@ -49,13 +49,16 @@ def main(words: list[str] | None = None) -> None:
     print(f"object {ids[0]}: followed through {len(followed)} frames")
 
     # where it went wrong, say so: on a frame that was tracked, a click corrects the mask there
-    middle = len(followed) // 2
-    known = (followed[middle][0, 0] > 0).nonzero()
-    if len(known):
-        y, x = known[len(known) // 2].tolist()
-        point = np.array([[x, y]], np.float32)
-        _, _, masks = predictor.add_new_points_or_box(state, middle, FIRST, points=point, labels=one)
-        print(f"frame {middle}: {area(followed[middle][0])} → {area(masks[0])} pixels")
+    # (here where least of it was found, on what was found; where nothing was, it may well be out of sight)
+    areas = {t: area(masks[0]) for t, masks in followed.items() if t > 0 and area(masks[0])}
+    if areas:
+        worst = min(areas, key=areas.__getitem__)
+        found = (followed[worst][0, 0] > 0).nonzero()
+        point = found[len(found) // 2].flip(0)[None].float().cpu().numpy()
+        _, _, masks = predictor.add_new_points_or_box(state, worst, FIRST, points=point, labels=one)
+        print(f"frame {worst} corrected: {areas[worst]} → {area(masks[0])} pixels")
+    else:
+        print("nothing to correct: it was not found after frame 0")
 
     # a further object begins on frame 0, and both are followed together
     predictor.reset_state(state)

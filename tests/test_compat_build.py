@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import operator
+import pickle
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -120,8 +121,41 @@ def test_where_there_is_no_cuda_the_device_that_there_is_takes_over() -> None:
 
 
 def test_a_checkpoint_of_another_model_is_refused(checkpoint: Path) -> None:
-    with pytest.raises(ModelError, match=r"does not fit sam2\.1-tiny.*it looks like test-hiera"):
+    with pytest.raises(ModelError, match=r"does not fit sam2\.1-tiny.*it looks like test-hiera") as raised:
         build_sam2("configs/sam2.1/sam2.1_hiera_t.yaml", checkpoint)
+    assert isinstance(raised.value, RuntimeError)
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:999])
+
+
+def of_code(path: Path) -> None:
+    torch.save({"model": operator.attrgetter("mode")}, path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says", "also"),
+    [
+        (Path.unlink, "there is no model file", FileNotFoundError),
+        (cut_off, "is damaged or truncated", RuntimeError),
+        (of_code, "holds code", pickle.UnpicklingError),
+    ],
+)
+def test_except_clauses_for_the_official_package_catch_what_is_wrong_with_a_checkpoint(
+    checkpoint: Path, spoil: Callable[[Path], None], says: str, also: type[Exception]
+) -> None:
+    spoil(checkpoint)
+    for build in (build_sam2, build_sam2_video_predictor):
+        with pytest.raises(ModelError, match=says) as raised:
+            build("test-hiera", checkpoint, device="cpu")
+        assert isinstance(raised.value, also)
+
+
+def test_an_unknown_device() -> None:
+    with pytest.raises(ModelError, match="nope") as raised:
+        build_sam2("test-hiera", device="nope")
+    assert isinstance(raised.value, RuntimeError)
 
 
 @pytest.fixture(scope="module")

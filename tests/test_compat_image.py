@@ -169,8 +169,9 @@ def test_prompts_without_an_image_and_prompts_that_do_not_match() -> None:
     with pytest.raises(NotImplementedError):
         predictor.set_image("a.jpg")  # type: ignore[arg-type]
     predictor.set_image(official.picture())
-    with pytest.raises(PromptError, match="one label for each point"):
+    with pytest.raises(PromptError, match="one label for each point") as raised:
         predictor.predict(np.zeros((3, 2)), np.array([1, 1]))
+    assert isinstance(raised.value, RuntimeError)
     with pytest.raises(AssertionError, match="point_labels"):
         predictor.predict(np.zeros((3, 2)))
     with pytest.raises(AssertionError, match="batched"):

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from scipy import ndimage
 
 import compat_official as official
@@ -243,26 +243,41 @@ def test_a_video_file(tmp_path: Path, video: Path) -> None:
     assert run(state).shape == (6, 1, 1, 90, 120)
 
 
-def wrong_name(folder: Path) -> str:
+def wrong_name(folder: Path) -> tuple[str, type[Exception]]:
     (folder / "00000.jpg").rename(folder / "first.jpg")
-    return r"first\.jpg is not a number"
+    return r"first\.jpg is not a number", ValueError
 
 
-def mixed_sizes(folder: Path) -> str:
+def mixed_sizes(folder: Path) -> tuple[str, type[Exception]]:
     Image.new("RGB", (50, 40)).save(folder / "00002.jpg")
-    return r"00002\.jpg is 50×40 but 00000\.jpg is 120×90"
+    return r"00002\.jpg is 50×40 but 00000\.jpg is 120×90", MediaError
 
 
-def no_image(folder: Path) -> str:
+def no_image(folder: Path) -> tuple[str, type[Exception]]:
     (folder / "00001.jpg").write_text("hello")
-    return r"00001\.jpg is not an image"
+    return r"00001\.jpg is not an image", UnidentifiedImageError
 
 
-@pytest.mark.parametrize("spoil", [wrong_name, mixed_sizes, no_image])
-def test_folders_that_are_no_video(tmp_path: Path, spoil: Callable[[Path], str]) -> None:
+def empty(folder: Path) -> tuple[str, type[Exception]]:
+    for path in folder.iterdir():
+        path.unlink()
+    return r"frames holds no", RuntimeError
+
+
+def missing(folder: Path) -> tuple[str, type[Exception]]:
+    folder.rename(folder.with_name("elsewhere"))
+    return r"frames does not exist", NotImplementedError
+
+
+@pytest.mark.parametrize("spoil", [wrong_name, mixed_sizes, no_image, empty, missing])
+def test_folders_that_are_no_video(
+    tmp_path: Path, spoil: Callable[[Path], tuple[str, type[Exception]]]
+) -> None:
     folder = official.write_video(tmp_path / "frames", 3)
-    with pytest.raises(MediaError, match=spoil(folder)):
+    says, also = spoil(folder)
+    with pytest.raises(MediaError, match=says) as raised:
         predictor().init_state(folder)
+    assert isinstance(raised.value, also)
 
 
 def test_a_frame_that_is_cut_off(tmp_path: Path) -> None:
@@ -271,8 +286,9 @@ def test_a_frame_that_is_cut_off(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:900])
     state = predictor().init_state(folder)
     predictor().add_new_points_or_box(state, 0, 1, points=[[30, 40]], labels=[1])
-    with pytest.raises(MediaError, match=r"00002\.jpg cannot be decoded"):
+    with pytest.raises(MediaError, match=r"00002\.jpg cannot be decoded") as raised:
         run(state)
+    assert isinstance(raised.value, OSError)
     official.write_video(folder, 3)  # repaired, the run can go on
     assert len(run(state)) == 3
 
@@ -287,22 +303,35 @@ def test_a_folder_with_gaps_is_taken_in_order(tmp_path: Path) -> None:
     assert torch.equal(frames[4], expected)
 
 
+def test_a_run_from_beyond_the_end_is_empty_forward_and_refused_in_reverse(video: Path) -> None:
+    state = prompted(video)
+    assert list(predictor().propagate_in_video(state, start_frame_idx=99)) == []
+    with pytest.raises(IndexError, match="frame 99 does not exist"):
+        run(state, start_frame_idx=99, reverse=True)
+    with pytest.raises(IndexError, match="frame -1 does not exist"):
+        run(state, start_frame_idx=-1)
+
+
 def test_prompts_that_do_not_fit(video: Path) -> None:
     model, state = predictor(), predictor().init_state(video)
     with pytest.raises(PromptError, match="init_state"):
         model.add_new_points_or_box(None, 0, 1, points=[[1, 1]], labels=[1])  # type: ignore[arg-type]
-    with pytest.raises(PromptError, match="choose one of 0 to 15"):
-        model.add_new_points_or_box(state, 16, 1, points=[[1, 1]], labels=[1])
+    for frame in (16, -1):
+        with pytest.raises(PromptError, match="choose one of 0 to 15") as raised:
+            model.add_new_points_or_box(state, frame, 1, points=[[1, 1]], labels=[1])
+        assert isinstance(raised.value, IndexError)
     with pytest.raises(ValueError, match="provided together"):
         model.add_new_points_or_box(state, 0, 1, points=[[1, 1]])
     with pytest.raises(ValueError, match="at least one of points or box"):
         model.add_new_points_or_box(state, 0, 1)
-    with pytest.raises(PromptError, match="a label for each"):
+    with pytest.raises(PromptError, match="a label for each") as raised:
         model.add_new_points_or_box(state, 0, 1, points=[[1, 1], [2, 2]], labels=[1])
+    assert isinstance(raised.value, RuntimeError)
     with pytest.raises(ValueError, match="cannot add box without clearing old points"):
         model.add_new_points_or_box(state, 0, 1, box=[0, 0, 9, 9], clear_old_points=False)
-    with pytest.raises(PromptError, match="height, width"):
+    with pytest.raises(PromptError, match="height, width") as raised:
         model.add_new_mask(state, 0, 1, np.zeros((1, 90, 120)))
+    assert isinstance(raised.value, AssertionError)
     with pytest.raises(RuntimeError, match="please add inputs first"):
         next(model.propagate_in_video(state))
     assert state.obj_ids == []

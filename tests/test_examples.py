@@ -22,6 +22,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 EXAMPLES = Path(__file__).parent.parent / "examples"
 OURS, THEIRS = "splitmask.compat.sam2", "sam2"
 NAMES = ("sam2_image", "sam2_video", "sam2_automatic")
+CORRECTED = re.compile(r"^frame [1-9]\d* corrected: [1-9]\d* → \d+ pixels$", re.M)
 Run = Callable[..., str]
 
 
@@ -64,6 +65,7 @@ def test_image(run: Run, tmp_path: Path) -> None:
 def test_video(run: Run, tmp_path: Path) -> None:
     said = run("sam2_video", "--length", "4")
     assert "object 1: followed through 4 frames" in said
+    assert CORRECTED.search(said)
     assert "two objects: 4 frames, and 4 backwards" in said
     for t in (0, 3):
         image = np.asarray(Image.open(tmp_path / "out" / "frames" / f"{t:05d}.jpg"))
@@ -111,3 +113,4 @@ def test_only_the_import_differs(name: str, run: Run, monkeypatch: pytest.Monkey
     expected, said = (run(name, *words, package=package) for package in (THEIRS, OURS))
     assert len(said.splitlines()) > 3
     assert said == expected
+    assert bool(CORRECTED.search(said)) == (name == "sam2_video")

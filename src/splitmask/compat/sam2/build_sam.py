@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 
 from splitmask.compat.sam2.base import Flags, SAM2Base
+from splitmask.compat.sam2.exceptions import UnfitModelError, raised_as, reading
 from splitmask.compat.sam2.overrides import apply_overrides, preset_of
 from splitmask.compat.sam2.sam2_video_predictor import SAM2VideoPredictor
 from splitmask.engine.torch import choose_device
@@ -83,8 +84,11 @@ def _build(
     preset, flags = apply_overrides(preset_of(config_file), Flags(), [*overrides, *after])
     model = kind(preset, flags)
     if ckpt_path is not None:
-        model.load_state_dict(load_state(ckpt_path, preset)[1], assign=True)
-    model = model.to(_device(device))
+        with reading(ckpt_path):
+            state = load_state(ckpt_path, preset)[1]
+        model.load_state_dict(state, assign=True)
+    with raised_as(UnfitModelError):
+        model = model.to(_device(device))
     return model.eval() if mode == "eval" else model
 
 

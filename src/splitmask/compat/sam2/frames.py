@@ -11,10 +11,17 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
-from splitmask.errors import MediaError, PromptError
+from splitmask.compat.sam2.exceptions import (
+    DamagedFrameError,
+    FrameNameError,
+    NoSuchFrameError,
+    NoVideoError,
+    raised_as,
+)
+from splitmask.errors import MediaError
 from splitmask.presets import IMAGENET_MEAN, IMAGENET_STD
 from splitmask.types import ByteArray
 
@@ -50,7 +57,7 @@ class JpegFolder:
         paths = [path for path in folder.iterdir() if path.suffix in _JPEG]
         wrong = sorted(path.name for path in paths if not path.stem.isdecimal())
         if wrong:
-            raise MediaError(f"{folder / wrong[0]} is not a number: name frames 00000.jpg, 00001.jpg, …")
+            raise FrameNameError(f"{folder / wrong[0]} is not a number: name frames 00000.jpg, 00001.jpg, …")
         self.paths = sorted(paths, key=lambda path: int(path.stem))
         sizes = [_jpeg_size(path) for path in self.paths]
         for path, size in zip(self.paths, sizes, strict=True):
@@ -70,15 +77,15 @@ class JpegFolder:
             with Image.open(path) as image:
                 return np.array(image.convert("RGB").resize((self.side, self.side)))
         except (OSError, SyntaxError) as error:
-            raise MediaError(f"{path} cannot be decoded: {error}; replace the frame") from error
+            raise DamagedFrameError(f"{path} cannot be decoded: {error}; replace the frame") from error
 
 
 def _jpeg_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             return image.size
-    except (UnidentifiedImageError, OSError) as error:
-        raise MediaError(f"{path} is not an image: replace the frame") from error
+    except OSError as error:
+        raise DamagedFrameError(f"{path} is not an image: replace the frame") from error
 
 
 class ClipSquares:
@@ -131,7 +138,7 @@ class VideoFrames:
     def __getitem__(self, index: int) -> Tensor:
         """Raises PromptError if there is no such frame, MediaError if it cannot be decoded."""
         if not 0 <= index < len(self):
-            raise PromptError(f"frame {index} does not exist: choose one of 0 to {len(self) - 1}")
+            raise NoSuchFrameError(f"frame {index} does not exist: choose one of 0 to {len(self) - 1}")
         with self._lock:
             future = self._request(index)
             following = index + (index - self._last if abs(index - self._last) == 1 else 1)
@@ -161,4 +168,5 @@ def open_frames(video_path: str | Path, side: int, device: torch.device, ahead: 
     path = Path(video_path)
     if path.is_dir() and any(entry.suffix in _JPEG for entry in path.iterdir()):
         return VideoFrames(JpegFolder(path, side), device, ahead)
-    return VideoFrames(ClipSquares(path, side), device, ahead)
+    with raised_as(NoVideoError):
+        return VideoFrames(ClipSquares(path, side), device, ahead)

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from splitmask.compat.sam2.base import SAM2Base
 from splitmask.compat.sam2.choice import choose_masks
+from splitmask.compat.sam2.exceptions import UnfitPointsError
 from splitmask.compat.sam2.transforms import SAM2Transforms
-from splitmask.errors import PromptError
 from splitmask.types import Features
 
 Array = npt.NDArray[Any]
@@ -175,7 +175,7 @@ class SAM2ImagePredictor:
             if coords.dim() == 2:
                 coords, labels = coords[None], labels[None]
             if coords.shape[:2] != labels.shape:
-                raise PromptError(
+                raise UnfitPointsError(
                     f"points of shape {tuple(coords.shape)} and labels of shape {tuple(labels.shape)}: "
                     "give one label for each point"
                 )

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from splitmask.compat.sam2.base import SAM2Base
+from splitmask.compat.sam2.exceptions import NoSuchFrameError
 from splitmask.compat.sam2.frames import open_frames
 from splitmask.compat.sam2.tracking import Tracker
 from splitmask.compat.sam2.video_prompts import mask_square, merged_points, prompt_points
@@ -138,7 +139,7 @@ class SAM2VideoPredictor(SAM2Base):
         """Tracks all objects from frame to frame → frame, object ids and masks of each, as they come.
 
         start_frame_idx: by default the first prompted frame; max_frame_num_to_track: how many frames
-        after it. A reset of the state ends the run.
+        after it. There are none after the last. A reset of the state ends the run.
         """
         self.propagate_in_video_preflight(inference_state)
         state, resets = inference_state, inference_state.resets
@@ -251,7 +252,7 @@ def _checked(state: InferenceState, frame: int | None = None) -> InferenceState:
     if not isinstance(state, InferenceState):
         raise PromptError("there is no video yet: pass what init_state returns as inference_state")
     if frame is not None and not 0 <= frame < state.num_frames:
-        raise PromptError(f"frame {frame} does not exist: choose one of 0 to {state.num_frames - 1}")
+        raise NoSuchFrameError(f"frame {frame} does not exist: choose one of 0 to {state.num_frames - 1}")
     return state
 
 
@@ -260,9 +261,12 @@ def _is_pending(state: InferenceState, frame: int) -> bool:
 
 
 def _order(state: InferenceState, start: int | None, most: int | None, reverse: bool) -> range:
-    """Frames of a run, as officially: `most` frames after the first, none in reverse from frame 0."""
+    """Frames of a run, as officially: `most` frames after the first, none beyond the end, none in reverse
+    from frame 0."""
     if start is None:
         start = min(t for track in state.objects.values() for t in track.cond)
+    if start >= state.num_frames and not reverse:
+        return range(0)
     _checked(state, start)
     most = state.num_frames if most is None else most
     if reverse:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from splitmask.compat.sam2.exceptions import UnfitMaskError, UnfitPointsError
 from splitmask.errors import PromptError
 
 Points = tuple[Tensor, Tensor]  # (1, n, 2) x, y in S×S space; (1, n) labels
@@ -33,7 +34,7 @@ def prompt_points(
     coords = (coords[None] if coords.dim() == 2 else coords).cpu()
     marks = (marks[None] if marks.dim() == 1 else marks).to(torch.int32).cpu()
     if coords.dim() != 3 or coords.shape[::2] != (1, 2) or marks.shape != coords.shape[:2]:
-        raise PromptError(
+        raise UnfitPointsError(
             f"points of shape {tuple(coords.shape)} and labels of shape {tuple(marks.shape)}: "
             "give (n, 2) points x, y and a label for each"
         )
@@ -60,7 +61,7 @@ def mask_square(mask: Any, side: int, device: torch.device) -> Tensor:
     """(h, w) → (1, 1, S, S) of 0 and 1: antialiased on the way, cut at one half. Raises PromptError."""
     tensor = torch.as_tensor(mask)
     if tensor.dim() != 2:
-        raise PromptError(f"a mask has the shape (height, width), not {tuple(tensor.shape)}")
+        raise UnfitMaskError(f"a mask has the shape (height, width), not {tuple(tensor.shape)}")
     # officially an array is taken for a boolean one, and a tensor as it is
     square = (tensor if isinstance(mask, Tensor) else tensor.bool())[None, None].float().to(device)
     if square.shape[-2:] == (side, side):
