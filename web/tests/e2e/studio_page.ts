@@ -42,8 +42,13 @@ export class StudioPage {
   }
 
   /** Through the browser's dialog. */
-  async choose(path: string): Promise<void> {
+  /** The page is painted, and hears keys. */
+  private async begun(): Promise<void> {
     await expect(this.page.getByRole("heading", { name: "splitmask" })).toBeVisible({ timeout: PATIENCE });
+  }
+
+  async choose(path: string): Promise<void> {
+    await this.begun();
     const asked = this.page.waitForEvent("filechooser", { timeout: PATIENCE });
     await this.page.keyboard.press("Control+o");
     await (await asked).setFiles(path);
@@ -118,6 +123,7 @@ export class StudioPage {
   }
 
   async command(name: string): Promise<void> {
+    await this.begun();
     await this.page.keyboard.press("Control+k");
     await this.page.getByRole("combobox", { name: "Command" }).fill(name);
     await this.page.keyboard.press("Enter");
