@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -213,8 +214,6 @@ def rewrite(folder: Path, **changes: object) -> None:
 
 
 def replace_encoder(folder: Path, data: bytes) -> None:
-    import hashlib
-
     (folder / "image_encoder.onnx").write_bytes(data)
     rewrite(folder, graphs__image_encoder__sha256=hashlib.sha256(data).hexdigest())
 
@@ -239,8 +238,10 @@ def test_a_graph_of_an_opset_to_come_is_named(folder: Path) -> None:
     made = onnx.load(folder / "image_encoder.onnx")
     made.opset_import[0].version = 999
     replace_encoder(folder, made.SerializeToString())
-    rewrite(folder, opset=999)
-    refused(folder, "opset 999", "upgrade")
+    refused(folder, "image_encoder.onnx has opset 999 of ai.onnx", "upgrade")
+    made.opset_import[0].version, made.ir_version = 18, 99
+    replace_encoder(folder, made.SerializeToString())
+    refused(folder, "image_encoder.onnx has IR version 99", "upgrade")
 
 
 def test_a_graph_without_its_tensors_is_named(folder: Path) -> None:
@@ -253,7 +254,9 @@ def test_a_graph_without_its_tensors_is_named(folder: Path) -> None:
     refused(folder, "image_encoder.onnx", "'high_res_feats_0'")
 
 
-def test_weights_beside_a_graph_are_found_and_named_where_they_are_missing(folder: Path) -> None:
+def test_weights_beside_a_graph_are_found_and_named_where_they_are_missing(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     graph = folder / "image_encoder.onnx"
     expected = OrtEngine(folder, threads=1).encode(picture()).image_embed
     made = onnx.load(graph)
@@ -263,8 +266,15 @@ def test_weights_beside_a_graph_are_found_and_named_where_they_are_missing(folde
     np.testing.assert_array_equal(OrtEngine(folder, threads=1).encode(picture()).image_embed, expected)
     (folder / "encoder.data").rename(folder / "lost.data")
     refused(folder, "image_encoder.onnx lacks its weights, ", "encoder.data: copy or fetch")
-    (folder / "encoder.data").write_bytes(b"cut")
-    refused(folder, "cannot load", "image_encoder.onnx")
+    whole = (folder / "lost.data").read_bytes()
+    (folder / "encoder.data").write_bytes(whole[:-1])
+    last = f"encoder.data, its weights, has {len(whole) - 1} bytes of {len(whole)} or more"
+    refused(folder, "image_encoder.onnx does not load: ", last)
+    size = len(whole) + 4096
+    listed = {"file": "encoder.data", "bytes": size, "sha256": hashlib.sha256(whole).hexdigest()}
+    rewrite(folder, graphs__image_encoder__data=listed)
+    refused(folder, "image_encoder.onnx does not load: ", f"has {len(whole) - 1} bytes of {size} or more")
+    assert capfd.readouterr() == ("", ""), "the runtime has a log of its own"
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ class Engine(Protocol):
         points (b, n, 2) in the model's S×S space (x, y), n ≥ 1 (no point: one (0, 0) labelled −1);
         labels (b, n): 1 in, 0 out, 2/3 box corners, −1 none; mask_input (b, 1, M, M) logits.
         `features.image_embed` may be (1, …) for any b, or (b, …).
+        Raises ModelError for an answer with NaN or infinity in it.
         """
         ...
 

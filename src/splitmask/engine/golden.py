@@ -95,6 +95,8 @@ class Case:
         """Runs the graph; what is wrong with its answer, None if nothing is."""
         found = run({name: each.array() for name, each in self.inputs.items()})
         for name, output in self.outputs.items():
+            if not np.isfinite(found[name]).all():
+                return f"{self.graph} answers {name} with NaN or infinity"
             off = output.difference(found[name])
             if not off <= TOLERANCE:
                 return f"{self.graph} answers {name} wrongly, off by {off:.1%} of its largest value"
@@ -121,10 +123,16 @@ def sampling_step(size: int) -> int:
 
 
 def make(graphs: GraphSet, name: str, run: Run) -> Case:
-    """The case of a graph, answered by `run`."""
+    """The case of a graph, answered by `run`. Raises ModelError for an answer that is none."""
     info = graphs.graphs[name]
     inputs = {tensor.name: _input(graphs, tensor, seed) for seed, tensor in enumerate(info.inputs, 1)}
     found = run({key: each.array() for key, each in inputs.items()})
+    for key in graphs.tensors(name)[1]:
+        if not np.isfinite(found[key]).all():
+            raise ModelError(
+                f"{info.file} answers {key} with NaN or infinity: it is damaged, or its weights "
+                "are beyond its precision; export it again, as fp32 perhaps"
+            )
     return Case(name, info.sha256, inputs, {key: Output.of(found[key]) for key in graphs.tensors(name)[1]})
 
 

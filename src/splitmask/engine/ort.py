@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ import onnxruntime as ort
 from splitmask.engine import golden
 from splitmask.engine.base import PolicyConstants
 from splitmask.engine.decoding import Decoder, as_fixed, check_tracks
+from splitmask.engine.finite import is_finite, not_finite
 from splitmask.engine.graphs import MOST_MEMORIES, MOST_POINTERS, GraphInfo, read_graphs
 from splitmask.engine.padding import objects_at_once, padded
 from splitmask.engine.preprocess import normalised, stretch
@@ -29,10 +29,10 @@ from splitmask.engine.providers import (
     first_working,
     is_kept,
     length,
-    plain,
     to_array,
     to_kept,
 )
+from splitmask.engine.reasons import cut_short, why_not_loaded
 from splitmask.errors import ModelError
 from splitmask.presets import Preset
 from splitmask.types import ByteArray, Decoded, Features, FloatArray, Memory, Recollection, Tensor
@@ -123,7 +123,13 @@ class OrtEngine:
     def decode(
         self, features: Features, points: FloatArray, labels: FloatArray, mask_input: FloatArray | None = None
     ) -> Decoded:
-        return self._decoder(features, points, labels, mask_input)
+        decoded = self._decoder(features, points, labels, mask_input)
+        if not is_finite(decoded):
+            provider = f"the provider ({self.provider.label})"
+            why = f"the graphs in {self.folder} are damaged, or {provider} computes wrongly"
+            maps = self.to_arrays(features)
+            raise not_finite(decoded, maps, f"{why}; export or fetch the model again")
+        return decoded
 
     def remember(
         self, features: Features, mask_logits: FloatArray, binarize: FloatArray, presence: FloatArray
@@ -187,7 +193,7 @@ class OrtEngine:
         try:
             graph = Graph(data, provider, self._threads, self.folder)
         except LOAD_ERRORS as error:
-            raise ModelError(_why(path, self._graphs.opset, str(error))) from error
+            raise ModelError(why_not_loaded(path, data, str(error))) from error
         _check_tensors(path, self._graphs.tensors(name), graph)
         if self._is_tested(provider):
             self._test(name, graph)
@@ -234,16 +240,10 @@ def _verified(path: Path, info: GraphInfo) -> bytes:
     if hashlib.sha256(data).hexdigest() != info.sha256:
         size = f": {len(data)} bytes of {info.size}" if len(data) != info.size else ""
         raise ModelError(f"{path} is not the file that graphs.json names{size}; export or fetch it again")
+    weights = info.data and path.with_name(info.data.file)
+    if weights and info.data and weights.is_file() and (there := weights.stat().st_size) < info.data.size:
+        raise ModelError(cut_short(path, weights, there, info.data.size))
     return data
-
-
-def _why(path: Path, opset: int, message: str) -> str:
-    if "opset" in message.lower():
-        return f"{path} has opset {opset}, newer than onnxruntime {ort.__version__} runs: upgrade it"
-    missing = re.search(r'External data path does not exist: "(.+?)"', message)
-    if missing:
-        return f"{path} lacks its weights, {missing[1]}: copy or fetch the model's folder whole"
-    return f"onnxruntime {ort.__version__} cannot load {path}: {plain(message)}"
 
 
 def _check_tensors(path: Path, names: Sequence[Sequence[str]], graph: Graph) -> None:

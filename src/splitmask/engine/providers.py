@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -22,6 +21,7 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
+from splitmask.engine.reasons import plain
 from splitmask.errors import ModelError
 from splitmask.types import FloatArray, Tensor
 
@@ -39,7 +39,6 @@ LOAD_ERRORS = (
     failures.RuntimeException,
 )
 _RUN_ERRORS = (failures.Fail, failures.RuntimeException, failures.EPFail)  # no memory, a lost device
-_LONGEST = 300  # characters of one of its messages
 _QUIET, _WARNINGS = 4, 2  # of the runtime's log
 
 T = TypeVar("T")
@@ -168,7 +167,7 @@ def session_options(provider: Provider, threads: int, folder: Path) -> ort.Sessi
     """folder: where weights lie that are not in the graph's own file."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3 if provider is CPU else _QUIET  # why others fail is said in one line
+    options.log_severity_level = _QUIET  # what fails is said in one line of ours
     if provider.name == "directml":  # which asks for both
         options.enable_mem_pattern = False
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
@@ -266,11 +265,3 @@ def _missing(provider: Provider) -> str | None:
     except OSError as error:
         return str(error).splitlines()[0]
     return None
-
-
-def plain(message: str) -> str:
-    """What the runtime says, on one line and without its codes."""
-    lines = message.strip().splitlines() or ["it does not say why"]
-    # a provider's own reason is the last of many lines that name places in its source
-    line = lines[-1] if "Exception during initialization" in lines[0] else lines[0]
-    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", line)[:_LONGEST]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from splitmask.engine.base import PolicyConstants
+from splitmask.engine.finite import is_finite, not_finite
 from splitmask.engine.preprocess import stretch
 from splitmask.engine.torch_recall import CpuRecall, Remembered
 from splitmask.errors import ModelError
@@ -185,7 +186,11 @@ class TorchEngine:
         mask = None if mask_input is None else self._tensor(mask_input)
         decoded = self.decode_tensors(features, self._tensor(points), self._tensor(labels), mask)
         masks, ious, presence, pointers = (_numpy(x) for x in decoded)
-        return Decoded(masks, ious, presence[:, 0], pointers)
+        answer = Decoded(masks, ious, presence[:, 0], pointers)
+        if not is_finite(answer):
+            why = f"the weights are damaged, or {self.description} does not hold such numbers"
+            raise not_finite(answer, self.to_arrays(features), f"{why}; try fp32, or fetch the model again")
+        return answer
 
     def decode_tensors(
         self, features: Features, points: Tensor | None, labels: Tensor | None, mask: Tensor | None
