@@ -114,6 +114,22 @@ def test_another_bundle_stays_unless_told_otherwise(capsys: Capsys, tmp_path: Pa
     assert len((tmp_path / "out" / "a" / "embedding.bin").read_bytes()) == len(before) // 2
 
 
+def test_a_picture_that_cannot_be_read_keeps_no_other_from_being_encoded(
+    capsys: Capsys, tmp_path: Path, shots: Path
+) -> None:
+    (shots / "shot1.jpg").write_text("no picture")
+    outcome = splitmask(capsys, "encode", "--model", small_model(), shots, "-o", tmp_path / "out")
+    assert "shot1.jpg is not an image" in outcome.error
+    assert outcome.out.endswith("2 bundles written, 0 there already\n")
+    expected = [f"{name}/{part}" for name in ("shot10", "shot2") for part in PARTS]
+    assert files(tmp_path / "out") == expected
+    for i in range(8):
+        (shots / f"junk{i}.jpg").write_text("no picture")
+    outcome = splitmask(capsys, "encode", "--model", small_model(), shots, "-o", tmp_path / "out")
+    assert outcome.error.count("is not an image") == 5
+    assert outcome.error.endswith("; and 4 more")
+
+
 @pytest.mark.parametrize("zipped", [False, True])
 @pytest.mark.parametrize(
     "prompt",
@@ -320,10 +336,11 @@ def test_a_wrong_bundle_is_said_in_a_line(
         (["encode", "empty"], "folder empty holds no images"),
         (["encode", "empty.zip"], "empty.zip holds no images"),
         (["encode", "cut.zip"], "cut.zip is damaged, or has a password"),
+        (["encode", "half.zip"], "half.zip is damaged or no zip"),
         (["encode", "bad.zip"], "bad.zip/../a.png is not an image"),
         (["encode", "clip.mp4"], "to encode frames of a video say which: --frames 10,20"),
         (["encode", "clip.mp4", "--frames", "99"], "frame 99 does not exist: clip.mp4 has 3 frames"),
-        (["encode", "clip.mp4", "--frames", "1,x"], 'frame range "x" is not of the form A:B'),
+        (["encode", "clip.mp4", "--frames", "1,x"], '"x" is neither a frame nor A:B; write e.g. 10,20:24'),
         (["encode", "clip.mp4", "--frames", "1:"], "--frames 1:: say where it ends"),
         (["encode", "clip.mp4", "a.png", "--frames", "1"], "for one video"),
         (["encode", "clip.mp4", "--frames", "1", "--prompts", "late.json"], "frame 7 does not exist"),
@@ -357,6 +374,7 @@ def test_what_users_get_wrong(
     whole = bytearray(Path("cut.zip").read_bytes())
     whole[60] ^= 255
     Path("cut.zip").write_bytes(whole)
+    Path("half.zip").write_bytes(whole[: len(whole) // 2])
     if words[0] == "decode":
         encode(capsys, "a.png", "-o", "out")
         encode(capsys, "clip.mp4", "--frames", "1", "-o", "out")

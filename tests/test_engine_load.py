@@ -100,8 +100,15 @@ def test_options_that_cannot_be_had(
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=str(tmp_path)):
+    with pytest.raises(ModelError, match=rf"{tmp_path} should hold graphs\.json or one"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("engine", ["auto", "ort", "torch"])
+@pytest.mark.parametrize("file", ["mask_decoder.onnx", "graphs.json"])
+def test_one_file_of_a_folder_of_graphs_is_not_the_model(folder: Path, engine: str, file: str) -> None:
+    with pytest.raises(ModelError, match=rf"{file} is one file.*give the folder that holds graphs\.json"):
+        load(folder / file, engine)
 
 
 def test_providers_are_of_graphs_only(folder: Path) -> None:

@@ -25,6 +25,8 @@ _EXAMPLES = common.examples(
     "splitmask encode race.mp4 --frames 10,20:24 --prompts splitmask-out/race/result.json",
 )
 
+_NAMED = 5  # of the pictures that cannot be read
+
 DTYPE = typer.Option("float16", "--dtype", metavar="float32|float16|int8", help="How features are stored.")
 FRAMES = typer.Option(
     "", "--frames", metavar="LIST", help="Of a clip: frames such as 10,20:24, counted from 0."
@@ -65,6 +67,8 @@ def encode(
     features), manifest.json, preview.jpg. docs/bundle.md describes them; splitmask decode and the web page
     read them. Run again, it goes on where it stopped: finished bundles are left as they are.
 
+    A picture that cannot be read is passed over and named at the end, with exit code 2.
+
     With --frames the one source is a video or folder of frames, and bundles go into DIR/NAME/000010/.
     """
     from splitmask.bundle import DTYPES
@@ -85,19 +89,30 @@ def encode(
 
 def _pictures(sources: list[str], target: Target, load: Callable[[], Engine]) -> None:
     from splitmask.cli.progress import frame_progress
+    from splitmask.errors import MediaError
     from splitmask.jobs import encoding
 
     pictures = encoding.pictures(sources)
     engine = load()
-    made = 0
+    made, wrong = 0, list[MediaError]()
     with frame_progress(common.console()) as progress:
         bar = progress.add_task("encode", total=len(pictures))
         for picture in pictures:
-            bundle = encoding.encode(engine, picture, target)
             progress.advance(bar)
+            try:
+                bundle = encoding.encode(engine, picture, target)
+            except MediaError as error:
+                wrong.append(error)
+                continue
             made += bundle is not None
             _report(picture.name, bundle, target.path(Path(picture.name).stem))
-    _sum_up(made, len(pictures))
+    _sum_up(made, len(pictures) - len(wrong))
+    if wrong:
+        raise MediaError("; ".join([*map(str, wrong[:_NAMED]), *_rest(len(wrong) - _NAMED)]))
+
+
+def _rest(count: int) -> list[str]:
+    return [f"and {count} more"] if count > 0 else []
 
 
 def _clip(

@@ -43,6 +43,8 @@ def locate(name: str | Path) -> Path | None:
 def resolve(name: str | Path, pull: bool = False) -> Path:
     """As `locate`, but what is not here is fetched, with `pull`, or a ModelError that says how to get it."""
     found = locate(name)
+    if found is not None and (found.suffix == ".onnx" or found.name == folders.GRAPHS) and found.is_file():
+        raise ModelError(f"{name} is one file of a model: give the folder that holds {folders.GRAPHS}")
     if found is None and pull:
         from splitmask.hub.fetching import pull as fetch
 

@@ -128,6 +128,8 @@ def parse_frames(text: str) -> list[int]:
         if part.isdecimal():
             frames.add(int(part))
             continue
+        if ":" not in part:
+            raise PromptError(f'--frames {text}: "{part}" is neither a frame nor A:B; write e.g. 10,20:24')
         first, stop = parse_range(part)
         if stop is None:
             raise PromptError(f"--frames {part}: say where it ends, e.g. {first}:{first + 10}")
@@ -227,6 +229,8 @@ def _of_source(source: str) -> list[Picture]:
     if path.is_file() and not is_image(path) and zipfile.is_zipfile(path):
         return _of_zip(path)
     check_readable(path)
+    if path.suffix.lower() == ".zip" and not is_image(path):
+        raise MediaError(f"{path} is damaged or no zip; make it or fetch it again")
     if not is_image(path) and path.suffix.lower() not in SUFFIXES:
         raise MediaError(f"{path} is no picture; to encode frames of a video say which: --frames 10,20")
     return [Picture(path)]

@@ -20,7 +20,7 @@ from splitmask.errors import ModelError
 from splitmask.files import replacing
 from splitmask.hub import resolve
 from splitmask.hub.digests import sha256
-from splitmask.hub.folders import checkpoint
+from splitmask.hub.folders import GRAPHS, checkpoint
 from splitmask.model.sam2 import Sam2
 from splitmask.presets import PRESETS, Preset, get_preset
 
@@ -82,7 +82,10 @@ def sha256_of(path: str | Path) -> str:
 def locate(name_or_path: str | Path) -> Path:
     """The file that a model's name or path stands for. Raises ModelError if there is none."""
     path = resolve(name_or_path)
-    return path / checkpoint([file.name for file in path.iterdir()], path) if path.is_dir() else path
+    if not path.is_dir():
+        return path
+    names = [file.name for file in path.iterdir()]
+    return path / checkpoint(names, path, "" if GRAPHS in names else f"{GRAPHS} or ")
 
 
 def read_state(path: Path) -> tuple[State, Mapping[str, str]]:
