@@ -223,6 +223,12 @@ def test_where_others_may_do_a_wrong_provider_is_passed_over(
     )
 
 
+def test_an_answer_that_is_none_is_a_wrong_one(folder: Path) -> None:
+    doctor(folder, "memory_encoder", lambda weights: weights * np.nan)
+    with pytest.raises(ModelError, match="Bound cannot be used: memory_encoder answers memory with NaN"):
+        OrtEngine(folder, threads=1, provider=BOUND)
+
+
 def test_rounding_is_no_wrong_answer(folder: Path) -> None:
     for name in ("image_encoder", "mask_decoder"):
         doctor(folder, name, lambda weights: weights * (1 + 1e-4))
