@@ -19,7 +19,7 @@ on_all() {
 }
 on_all "$recipes/nano-3-long.json" "$data" -o "$out/3-long" --start "$out/2-clips/nano.safetensors" \
   --minutes "$((149 / gpus))"
-python "$recipes/../scripts/whole_objects.py" "$data" "$recipes/nano-objects.json" "$out/object.tar"
+python "$recipes/../scripts/whole_objects.py" "$data" "$recipes/data/nano-objects.json" "$out/object.tar"
 on_all "$recipes/nano-4-objects.json" "$data" "$out/object.tar" -o "$out/4-objects" \
   --start "$out/3-long/nano.safetensors" --minutes "$((58 / gpus))"
 python "$recipes/../scripts/average_weights.py" "$out/3-long/nano.safetensors" \

@@ -1,6 +1,6 @@
 """Makes the data set of whole objects that the last part of `recipes/nano.sh` adds.
 
-    python scripts/whole_objects.py DATA recipes/nano-objects.json OUT/object.tar
+    python scripts/whole_objects.py DATA recipes/data/nano-objects.json OUT/object.tar
 
 DATA holds the pictures (the kinds bsds, coco and photo of the model card's data, as `splitmask train` reads
 them); the JSON, which is COCO's, holds masks of the whole things on 1,543 of them.

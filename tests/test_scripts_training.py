@@ -89,7 +89,7 @@ def test_a_picture_that_is_missing_is_named(tmp_path: Path) -> None:
 
 
 def test_the_packaged_labels_are_whole() -> None:
-    document = json.loads((ROOT / "recipes" / "nano-objects.json").read_text("utf-8"))
+    document = json.loads((ROOT / "recipes" / "data" / "nano-objects.json").read_text("utf-8"))
     sizes = {image["id"]: [image["height"], image["width"]] for image in document["images"]}
     assert len(sizes) == 1543
     for annotation in document["annotations"]:

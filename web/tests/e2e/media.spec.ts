@@ -191,5 +191,5 @@ test("without WebCodecs the message offers another way", async ({ page }) => {
       (error: Error) => error.message,
     );
   });
-  expect(message).toMatch(/no WebCodecs.*server/);
+  expect(message).toMatch(/no WebCodecs.*splitmask track/);
 });
