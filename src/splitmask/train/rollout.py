@@ -109,15 +109,13 @@ class Rollout:
         pointers: list[tuple[int, Tensor]] = []
         for i in range(t):
             hr0, hr1, embed = (x[:, i][objects.scene] for x in maps)
-            target, wanted, prompted = objects.masks[:, i], objects.wanted(i), i == 0
+            target, prompted = objects.masks[:, i], i == 0
             if prompted:
-                logits, pointer, presence = self._prompt(
-                    embed, (hr0, hr1), target, wanted, objects, plan, outcome
-                )
+                logits, pointer, presence = self._prompt(embed, (hr0, hr1), target, objects, plan, outcome)
             else:
                 recalled = self._recall(embed, i, memories, pointers)
                 logits, pointer, presence, prompted = self._follow(
-                    recalled, (hr0, hr1), target, wanted, objects, plan, outcome, i
+                    recalled, (hr0, hr1), target, objects, plan, outcome, i
                 )
             outcome.logits.append(logits.detach())
             if i + 1 < t:
@@ -152,8 +150,9 @@ class Rollout:
         )  # fmt: skip
 
     def _judge(
-        self, masks: Tensor, ious: Tensor, presence: Tensor, wanted: Tensor, objects: Objects, first: bool
+        self, masks: Tensor, ious: Tensor, presence: Tensor, objects: Objects, frame: int, first: bool
     ) -> tuple[Tensor, Tensor]:
+        wanted = objects.wanted(frame)
         return self.verbs.loss(enlarged(masks, wanted), ious, presence, wanted, objects.valid, first)
 
     def _settle(
@@ -168,8 +167,8 @@ class Rollout:
         return logits, there * pointers[at, best] + (1 - there) * self.model.no_obj_ptr
 
     def _prompt(
-        self, embed: Tensor, high: tuple[Tensor, Tensor], target: Tensor, wanted: Tensor, objects: Objects,
-        plan: Plan, outcome: Outcome,
+        self, embed: Tensor, high: tuple[Tensor, Tensor], target: Tensor, objects: Objects, plan: Plan,
+        outcome: Outcome,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         if plan.start == "mask":
             return self._mask_prompt(embed, high, target, objects, outcome)
@@ -184,7 +183,7 @@ class Rollout:
         for r in range(plan.rounds):
             first = points.shape[1] == 1
             masks, ious, presence, pointers = self.verbs.decode(embed, *high, points, labels, logits, has)
-            loss, score = self._judge(masks, ious, presence, wanted, objects, first)
+            loss, score = self._judge(masks, ious, presence, objects, 0, first)
             outcome.loss = outcome.loss + loss / plan.rounds
             outcome.scores[f"{plan.start}{r + 1}"] = score
             shown, pointer = self._settle(masks, ious, presence, pointers, first)
@@ -219,8 +218,8 @@ class Rollout:
         return target.gt(0.5).float() * 20 - 10, pointer, shown * 20 - 10
 
     def _follow(
-        self, embed: Tensor, high: tuple[Tensor, Tensor], target: Tensor, wanted: Tensor, objects: Objects,
-        plan: Plan, outcome: Outcome, frame: int,
+        self, embed: Tensor, high: tuple[Tensor, Tensor], target: Tensor, objects: Objects, plan: Plan,
+        outcome: Outcome, frame: int,
     ) -> tuple[Tensor, Tensor, Tensor, bool]:  # fmt: skip
         n = len(target)
         points = torch.zeros(n, 1, 2, device=target.device)
@@ -228,7 +227,7 @@ class Rollout:
         masks, ious, presence, pointers = self.verbs.decode(
             embed, *high, points, labels, torch.zeros_like(target), has
         )
-        loss, score = self._judge(masks, ious, presence, wanted, objects, first=True)
+        loss, score = self._judge(masks, ious, presence, objects, frame, first=True)
         outcome.loss = outcome.loss + loss
         outcome.scores[f"track{frame}"] = score
         shown, pointer = self._settle(masks, ious, presence, pointers, first=True)
@@ -240,7 +239,7 @@ class Rollout:
             label = torch.where(seen(target) > 0, label, -torch.ones_like(label))
         fed = shown.detach().clamp(-32, 32)
         decoded = self.verbs.decode(embed, *high, point[:, None], label[:, None], fed, torch.ones_like(has))
-        loss, score = self._judge(*decoded[:3], wanted, objects, first=True)
+        loss, score = self._judge(*decoded[:3], objects, frame, first=True)
         outcome.loss = outcome.loss + loss
         outcome.scores["corrected"] = score
         shown, pointer = self._settle(*decoded, first=True)
