@@ -1,7 +1,7 @@
 /** The page itself: click, follow, correct, stop, undo, come back, take away; by mouse, keys and touch. */
 
 import { readFileSync } from "node:fs";
-import { expect, test } from "@playwright/test";
+import { expect, type Page, test } from "@playwright/test";
 import { unzipSync } from "fflate";
 import { clipPath, expected, makeClips } from "./clips";
 import { makeBundle, PATIENCE, PLAIN, StudioPage, saveTo } from "./studio_page";
@@ -53,16 +53,21 @@ test("a click makes a mask; Forward follows it; Stop keeps what is done; a corre
   await studio.shot("followed");
 });
 
-test("everything can be undone, and done again", async ({ page }) => {
+/** Two objects, each clicked once, and how the second one joins the first. */
+async function combined(page: Page, how: RegExp): Promise<StudioPage> {
   const studio = await clicked(page);
-  const { clicks } = expected();
-  const second = clicks[1];
+  const second = expected().clicks[1];
   if (second === undefined) throw new Error("one object only");
   await page.keyboard.press("n");
   await studio.click(second.x, second.y);
   await expect.poll(() => studio.masked(2), { timeout: PATIENCE }).toBe(1);
   await page.getByRole("button", { name: "More for Object 2" }).click();
-  await page.getByRole("menuitemradio", { name: /Subtract/ }).click();
+  await page.getByRole("menuitemradio", { name: how }).click();
+  return studio;
+}
+
+test("everything can be undone, and done again", async ({ page }) => {
+  const studio = await combined(page, /Subtract/);
   await page.keyboard.press("i");
   await page.keyboard.press("]");
   await expect(page.getByRole("switch", { name: "Invert mask" })).toBeChecked();
@@ -194,15 +199,8 @@ test("masks are taken away as pictures and as numbers", async ({ page }) => {
 });
 
 test("pictures of several objects are combined as on the stage, or a folder each", async ({ page }) => {
-  const studio = await clicked(page);
-  const { clicks, clicked: frame } = expected();
-  const second = clicks[1];
-  if (second === undefined) throw new Error("one object only");
-  await page.keyboard.press("n");
-  await studio.click(second.x, second.y);
-  await expect.poll(() => studio.masked(2), { timeout: PATIENCE }).toBe(1);
-  await page.getByRole("button", { name: "More for Object 2" }).click();
-  await page.getByRole("menuitemradio", { name: /Intersect/ }).click();
+  await combined(page, /Intersect/);
+  const { clicked: frame } = expected();
   await page.keyboard.press("[");
   await page.keyboard.press("]");
   await page.keyboard.press("Control+e");
@@ -214,14 +212,14 @@ test("pictures of several objects are combined as on the stage, or a folder each
     return unzipSync(readFileSync(await saveTo(pictures, "masks.zip")));
   };
   const name = `${String(frame).padStart(6, "0")}.png`;
-  const combined = await take("joined");
-  expect(Object.keys(combined)).toEqual([name]);
+  const joined = await take("joined");
+  expect(Object.keys(joined)).toEqual([name]);
   const apart = await take("apart");
   expect(Object.keys(apart)).toEqual([`1/${name}`, `2/${name}`]);
   const only = await take("2");
   expect(only[name]).toEqual(apart[`2/${name}`]);
   // what is in both the ball and the balloon is nothing: all black, which deflates to less
-  expect(combined[name]?.length).toBeLessThan(Math.min(...Object.values(apart).map((each) => each.length)));
+  expect(joined[name]?.length).toBeLessThan(Math.min(...Object.values(apart).map((each) => each.length)));
 });
 
 test("a bundle is clicked at once, without its picture", async ({ page }) => {
