@@ -11,7 +11,7 @@ test.describe.configure({ timeout: 4 * PATIENCE });
 test.beforeAll(makeClips);
 
 /** The demo's clip with its first object clicked on the frame that Python clicked. */
-async function clicked(page: import("@playwright/test").Page): Promise<StudioPage> {
+async function clicked(page: Page): Promise<StudioPage> {
   const studio = new StudioPage(page);
   await studio.open(clipPath("demo.mp4"));
   const { clicks, clicked: frame } = expected();
