@@ -53,3 +53,12 @@ def test_weights_whose_file_is_not_known_are_still_said_to_be_short() -> None:
 def test_another_reason_is_passed_on() -> None:
     line = why_not_loaded(GRAPH, b"", f"{CODE}{CONSTRUCTOR}Load model failed")
     assert line.endswith(f"cannot load {GRAPH}: Load model failed; export or fetch the model again")
+
+
+def test_of_a_failure_of_cuda_what_it_says_itself_is_kept() -> None:
+    said = (
+        f"{CODE}/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_call.cc:129 std::conditional_t<THRW, "
+        "void, common::Status> onnxruntime::CudaCall(ERRTYPE, const char*, int) [with ERRTYPE = cudaError] "
+        "CUDA failure 100: no CUDA-capable device is detected ; GPU=-1 ; hostname=a ; file=b.cc ; line=280"
+    )
+    assert plain(said) == "CUDA failure 100: no CUDA-capable device is detected"

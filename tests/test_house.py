@@ -26,7 +26,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 ROOMS = [
     *("errors", "types", "presets", "files", "jsonfield", "masks", "result"),
     *("hub", "media", "model", "engine", "session", "bundle", "effects", "export"),
-    *("onnx", "train", "eval", "jobs", "demo", "compat", "bench", "studio", "cli"),
+    *("onnx", "train", "eval", "jobs", "demo", "compat", "bench", "studio", "cli", "__main__"),
 ]
 MAY_IMPORT_TORCH = ("model/", "engine/torch", "onnx/", "train/", "compat/", "bench/against_sam")
 LONGEST_FILE = 400  # lines

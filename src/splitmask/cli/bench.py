@@ -24,6 +24,10 @@ _EXAMPLES = common.examples(
     "splitmask bench cpu --against sam2",
 )
 _ORT_EXAMPLES = common.examples("splitmask bench ort", "splitmask bench ort --rounds 9 --json")
+_PROVIDER_EXAMPLES = common.examples(
+    "splitmask bench provider",
+    "splitmask bench provider --provider cuda --rounds 50 --json",
+)
 _BUSY = 0.5  # cores in use before anything is measured
 
 
@@ -32,6 +36,7 @@ def register(app: typer.Typer) -> None:
     group.callback()(_group)
     group.command("cpu", help=common.help_of(cpu), epilog=_EXAMPLES)(cpu)
     group.command("ort", help=common.help_of(ort), epilog=_ORT_EXAMPLES)(ort)
+    group.command("provider", help=common.help_of(provider), epilog=_PROVIDER_EXAMPLES)(provider)
     app.add_typer(group, name="bench")
 
 
@@ -108,6 +113,38 @@ def ort(
         return
     heading = f"{'':<46} {'theirs':>12} {'ours':>12}"
     common.say(f"onnxruntime, {common.plural(count, 'thread')}", "", heading, *(row.line() for row in found))
+
+
+def provider(
+    provider: str | None = common.PROVIDER,
+    rounds: int = typer.Option(20, "--rounds", min=2, metavar="N", help="Samples of each."),
+    as_json: bool = typer.Option(False, "--json", help="Print the table as JSON."),
+    model: str = common.MODEL,
+    threads: int | None = common.THREADS,
+) -> None:
+    """Time a provider of ONNX Runtime beside the CPU.
+
+    Encoding, clicking and tracking on the provider that was asked for, or on the one that is taken here by
+    default, with why others were passed over, and how far the answer of each graph is from the CPU's.
+    """
+    from splitmask.bench.providers import measure, ticks
+    from splitmask.cli.progress import frame_progress
+    from splitmask.engine import graphs_of
+    from splitmask.engine.ort import usable_cores
+    from splitmask.errors import ModelError
+
+    folder, count = graphs_of(model), threads or usable_cores()
+    if folder is None:
+        raise ModelError(f"{model} has no ONNX graphs: run `splitmask export-onnx {model} -o DIR` first")
+    warn_if_busy()
+    with frame_progress(common.console()) as progress:
+        bar = progress.add_task("measuring", total=ticks(rounds))
+        found = measure(folder, count, provider, rounds, lambda: progress.advance(bar))
+    if as_json:
+        about = {"threads": count, "machine": platform.machine(), **found.to_json()}
+        common.say(json.dumps(about, indent=2))
+        return
+    common.say(*found.lines())
 
 
 def _cpu(rounds: int, memory: bool, as_json: bool, model: str, threads: int | None) -> None:

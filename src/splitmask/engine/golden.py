@@ -102,6 +102,11 @@ class Case:
                 return f"{self.graph} answers {name} wrongly, off by {off:.1%} of its largest value"
         return None
 
+    def difference(self, run: Run) -> float:
+        """Runs the graph; the largest difference of all outputs, each as a part of its largest value."""
+        found = run({name: each.array() for name, each in self.inputs.items()})
+        return max(output.difference(found[name]) for name, output in self.outputs.items())
+
 
 def noise(shape: tuple[int, ...], seed: int, amplitude: float) -> FloatArray:
     """Uniform in ±amplitude, the same bits in every language: a hash of the index in 32-bit integers

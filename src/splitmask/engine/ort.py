@@ -227,6 +227,14 @@ class OrtEngine:
         graph = Graph(_verified(self.folder / info.file, info), CPU, self._threads, self.folder)
         return golden.make(self._graphs, name, partial(_answers, graph, self._graphs.tensors(name)[1]))
 
+    def differences(self) -> dict[str, float]:
+        """How far each graph is from the CPU's answer to its golden input, as a part of the largest value."""
+        found = {}
+        for name in self._present():
+            case = self.golden_case(name)
+            found[name] = case.difference(partial(_answers, self._graph(name), tuple(case.outputs)))
+        return found
+
 
 def _answers(graph: Graph, outputs: Sequence[str], feed: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     return dict(zip(outputs, graph.run(feed, outputs), strict=True))

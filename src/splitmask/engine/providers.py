@@ -6,11 +6,10 @@ driver say, or compute wrongly. Each candidate is tried in turn; the CPU is the 
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
+from splitmask.engine.libraries import lacking, preload_cuda
 from splitmask.engine.reasons import plain
 from splitmask.errors import ModelError
 from splitmask.types import FloatArray, Tensor
@@ -38,7 +38,14 @@ LOAD_ERRORS = (
     failures.NotImplemented,
     failures.RuntimeException,
 )
-_RUN_ERRORS = (failures.Fail, failures.RuntimeException, failures.EPFail)  # no memory, a lost device
+# no memory, a lost device; of copies to the device RuntimeError
+_RUN_ERRORS = (
+    failures.Fail,
+    failures.RuntimeException,
+    failures.EPFail,
+    failures.NotImplemented,
+    RuntimeError,
+)
 _QUIET, _WARNINGS = 4, 2  # of the runtime's log
 
 T = TypeVar("T")
@@ -234,34 +241,28 @@ def length(value: Tensor) -> int:
 
 
 def _opened(data: bytes, provider: Provider, options: ort.SessionOptions) -> ort.InferenceSession:
-    rows: Iterable[Any] = ((provider.execution, dict(provider.options)), *provider.then)
+    rows = [(name, _options(name)) for name in provider.then]
+    rows.insert(0, (provider.execution, dict(provider.options)))
     if provider is CPU:
-        return ort.InferenceSession(data, options, providers=list(rows), enable_fallback=0)
+        return ort.InferenceSession(data, options, providers=rows, enable_fallback=0)
     if provider.execution not in ort.get_available_providers():
         raise ProviderError(f"this onnxruntime was built without it; install {provider.package}")
     if provider.name == "tensorrt":
         Path(_cache()).mkdir(parents=True, exist_ok=True)
+    if provider.binds == "cuda":
+        preload_cuda()
     ort.set_default_logger_severity(_QUIET)  # one line of ours instead of its many
     try:
-        session = ort.InferenceSession(data, options, providers=list(rows), enable_fallback=0)
+        session = ort.InferenceSession(data, options, providers=rows, enable_fallback=0)
     except (*LOAD_ERRORS, RuntimeError, ValueError) as error:
-        raise ProviderError(_missing(provider) or plain(str(error))) from error
+        raise ProviderError(lacking(provider.execution) or plain(str(error))) from error
     finally:
         ort.set_default_logger_severity(_WARNINGS)
     if provider.execution not in session.get_providers():
-        raise ProviderError(_missing(provider) or "it does not start; is its driver installed?")
+        raise ProviderError(lacking(provider.execution) or "it does not start; is its driver installed?")
     return session
 
 
-def _missing(provider: Provider) -> str | None:
-    """Which library a provider lacks, as the loader says it."""
-    name = provider.execution.removesuffix("ExecutionProvider").lower()
-    library = Path(ort.__file__).parent / "capi" / f"libonnxruntime_providers_{name}.so"
-    if not library.is_file():
-        return None
-    try:
-        ctypes.CDLL(str(library.with_name("libonnxruntime_providers_shared.so")), ctypes.RTLD_GLOBAL)
-        ctypes.CDLL(str(library))
-    except OSError as error:
-        return str(error).splitlines()[0]
-    return None
+def _options(execution: str) -> dict[str, str]:
+    """Of a provider that takes what another leaves."""
+    return next((dict(row.options) for row in _TABLE if row.execution == execution), {})

@@ -16,6 +16,8 @@ _SIGNATURE = rf"[\w:<>~,*& ]*?::[\w:<>~,*& ]*{_PARENTHESES}(?: const)?(?:::<lamb
 _PLACE = rf"\S*\.(?:cc|cpp|cu|h|hpp):\d+ (?:{_SIGNATURE}|operator\(\)|\w+) "
 _NOISE = re.compile(rf"{_CODE}|{_PLACE}|Exception during initialization: ")
 
+# CUDA's own reason, before the machine's name and the place in the source
+_CUDA = re.compile(r"\b(?:CUDA|CUDNN|CUDNN_FE|CUBLAS|CUFFT) failure -?\d+: [^;]+?(?= ;)")
 _MISSING = re.compile(r'External data path does not exist: "(.+?)"')
 _SHORT = re.compile(r"offset: (\d+) size to read: (\d+) given file_length: (\d+)")
 _OPSET = re.compile(r"Opset (\d+) is under development.* domain (\S+) is till opset (\d+)")
@@ -26,6 +28,8 @@ _LOCATION = re.compile(rb"\n\x08location\x12([\x01-\x7f])", re.DOTALL)
 
 def plain(message: str) -> str:
     """What the runtime says, on one line, without its codes and the places in its source."""
+    if found := _CUDA.search(message):
+        return found[0]
     lines = message.strip().splitlines() or ["it does not say why"]
     # a provider's own reason is the last of many lines that name places in its source
     line = lines[-1] if "Exception during initialization" in lines[0] else lines[0]
