@@ -39,6 +39,21 @@ def test_what_is_no_media_is_not_tried(tmp_path: Path, name: str, data: bytes) -
         open_clip(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
+def test_tags_that_are_not_utf8_do_no_harm(tmp_path: Path, name: str) -> None:
+    with av.open(tmp_path / name, "w") as output:
+        output.metadata["title"] = "no accents"
+        stream = output.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
+        for frame in (av.VideoFrame(64, 64, "yuv420p"), None):
+            output.mux(stream.encode(frame))
+    data = (tmp_path / name).read_bytes()
+    assert data.count(b"accents") == 1
+    (tmp_path / name).write_bytes(data.replace(b"accents", "accénts".encode("latin-1")))
+    with open_clip(tmp_path / name) as clip:
+        assert [frame.size for frame in clip] == [(64, 64)]
+
+
 def test_missing_and_empty_files(tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     for name, message in [("no.mp4", "does not exist; check"), ("empty.mp4", r"is empty \(0 bytes\)")]:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from itertools import chain, dropwhile
 from pathlib import Path
+from typing import Any
 
 import av
 import av.error
@@ -30,6 +31,8 @@ _CONTAINERS = (
     "mp3,wav,w64,flac,aac,aiff,amr,caf,ac3,eac3,dts"  # to say that they hold sound only
 )
 _OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+# tags need not be UTF-8; PyAV has taken them as they are since 19, and lost the option
+_TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own pass over the alpha layer
 
@@ -112,9 +115,10 @@ class VideoFile:
 
 def _open(path: Path) -> InputContainer:
     try:
-        return av.open(
-            f"file:{path}", "r", container_options=dict(_OPTIONS), metadata_errors="replace"
+        container: InputContainer = av.open(
+            f"file:{path}", "r", container_options=dict(_OPTIONS), **_TAGS
         )  # the prefix keeps FFmpeg from reading a name with a colon as a protocol
+        return container
     except av.error.FFmpegError as error:
         raise MediaError(f"{path} {_why_not(path)}") from error
 
