@@ -381,3 +381,18 @@ def test_what_users_get_wrong(
     before = files(Path())
     assert says in wrong(capsys, *words, "-o", "results")
     assert files(Path()) == before
+
+
+def test_a_picture_that_is_named_twice_is_encoded_once(capsys: Capsys, tmp_path: Path) -> None:
+    photo(tmp_path / "a.png")
+    out = encode(capsys, tmp_path, tmp_path / "a.png", tmp_path / "*.png", "-o", tmp_path / "out")
+    assert out.count("a.png: ") == 1
+    assert files(tmp_path / "out") == [f"a/{part}" for part in PARTS]
+
+
+def test_a_damaged_preview_is_said_to_be_that_bundles(capsys: Capsys, tmp_path: Path) -> None:
+    encode(capsys, photo(tmp_path / "a.png"), "-o", tmp_path / "out")
+    bundle = tmp_path / "out" / "a"
+    (bundle / "preview.jpg").write_bytes(b"no picture")
+    error = wrong(capsys, "decode", bundle, "--point", "9,9", "-o", tmp_path / "results")
+    assert error == f"{bundle}: preview.jpg is damaged; copy the bundle again, or remove it"

@@ -292,7 +292,7 @@ def test_weights_beside_a_graph_are_found_and_named_where_they_are_missing(
 )
 def test_graphs_json_is_checked(folder: Path, changes: dict[str, object], said: str) -> None:
     rewrite(folder, **changes)
-    refused(folder, said)
+    refused(folder, str(folder / FILE), said)
 
 
 def test_a_folder_without_graphs_json_or_with_a_damaged_one_is_named(folder: Path) -> None:

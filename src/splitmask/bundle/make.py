@@ -55,7 +55,7 @@ def preview_picture(bundle: Bundle) -> ByteArray:
             with Image.open(io.BytesIO(bundle.preview), formats=("JPEG", "PNG", "WEBP")) as image:
                 return np.array(image.convert("RGB").resize((w, h), Image.Resampling.BICUBIC))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BundleError(f"preview.jpg is damaged ({error}); copy the bundle again, or remove it") from error
+        raise BundleError("preview.jpg is damaged; copy the bundle again, or remove it") from error
 
 
 def _bundle(

@@ -195,6 +195,8 @@ def read_graphs(folder: Path) -> GraphSet:
         return _from_json(Field(content, ""))
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}; export the model again") from error
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
     except (ResultError, ValueError) as error:
         raise ModelError(f"{path} is damaged: {error}; export the model again") from error
 
@@ -203,7 +205,7 @@ def _from_json(root: Field) -> GraphSet:
     if root["format"].text() != FORMAT:
         raise root["format"].fail(FORMAT)
     if (version := root["version"].integer()) != VERSION:
-        raise ModelError(f"{FILE} has version {version}, this splitmask reads {VERSION}: export it again")
+        raise ModelError(f"it has version {version}, this splitmask reads {VERSION}: export it again")
     preset = get_preset(root["preset"].text())
     for name, size in (("imageSize", preset.image_size), ("dim", preset.dim)):
         if root[name].integer() != size:

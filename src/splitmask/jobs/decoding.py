@@ -8,13 +8,13 @@ from pathlib import Path
 from splitmask.bundle import Bundle, answer
 from splitmask.bundle.make import preview_picture
 from splitmask.engine import Engine
-from splitmask.errors import PromptError
+from splitmask.errors import BundleError, PromptError
 from splitmask.jobs import segmenting
 from splitmask.jobs.script import Script
 from splitmask.jobs.segmenting import Found, Picture
 from splitmask.masks.resize import logits_to_mask
 from splitmask.result import Source
-from splitmask.types import Prompt
+from splitmask.types import ByteArray, Prompt
 
 
 def name_of(path: Path) -> str:
@@ -32,12 +32,19 @@ def read(path: Path, bundle: Bundle, script: Script) -> Picture:
     name = source.name if source and source.name else name_of(path)
     return Picture(
         Path(name),
-        preview_picture(bundle),
+        _preview(path, bundle),
         tuple((info, segmenting.whole(said[info.id], bundle.size)) for info in wanted),
         bundle.features,
         Source(name, source.sha256 if source else "", w, h, source.frames if source else 1),
         bundle.frame or 0,
     )
+
+
+def _preview(path: Path, bundle: Bundle) -> ByteArray:
+    try:
+        return preview_picture(bundle)
+    except BundleError as error:
+        raise BundleError(f"{path}: {error}") from error
 
 
 def find(engine: Engine, bundle: Bundle, picture: Picture, script: Script, multimask: bool) -> list[Found]:

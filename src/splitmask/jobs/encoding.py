@@ -97,15 +97,15 @@ class Target:
 def pictures(sources: Sequence[str]) -> list[Picture]:
     """Image files, folders and zips of them, and patterns such as `shots/*.jpg` → what to encode.
 
-    Raises MediaError where there is nothing, OutputError where two pictures would give one bundle.
+    One that is named twice is encoded once. Raises MediaError where there is nothing, OutputError where two
+    pictures would give one bundle.
     """
-    found = [picture for source in sources for picture in _of_source(source)]
     seen: dict[str, Picture] = {}
-    for picture in found:
+    for picture in (picture for source in sources for picture in _of_source(source)):
         stem = Path(picture.name).stem
-        if (other := seen.setdefault(stem, picture)) is not picture:
+        if (other := seen.setdefault(stem, picture)) != picture:
             raise OutputError(f"{other} and {picture} would both write to {stem}; give them to two runs")
-    return found
+    return list(seen.values())
 
 
 def encode(engine: Engine, picture: Picture, target: Target) -> Bundle | None:
