@@ -13,6 +13,7 @@ import type {
 } from "@/engine/base";
 import { fixedPoints, fourMasks } from "@/engine/decoder";
 import type { ModelFiles } from "@/engine/files";
+import { allFinite, brokenPart, isWhole, notFinite } from "@/engine/finite";
 import { asMaskInput, concatenated, enlarged, joined, promptOf } from "@/engine/fixed";
 import { type GoldenCase, inputArray } from "@/engine/golden";
 import { Graphs } from "@/engine/graph";
@@ -118,6 +119,13 @@ export class OrtEngine {
   }
 
   async decode(features: Features, prompt: DecodePrompt): Promise<Decoded> {
+    const decoded = await this.#decodeAll(features, prompt);
+    if (isWhole(decoded)) return decoded;
+    const part = brokenPart(decoded, await this.toArrays(features));
+    throw notFinite(part, this.runtime.provider);
+  }
+
+  async #decodeAll(features: Features, prompt: DecodePrompt): Promise<Decoded> {
     const { points, memoryShape } = this.model;
     const alone = prompt.objects === 1 || (points === null && memoryShape !== null);
     if (alone) return this.#decodeSome(features.imageEmbed as Ort.Tensor, features, prompt);
@@ -190,6 +198,7 @@ export class OrtEngine {
       object_score_logits: this.#tensor(presence, [b, 1]),
     });
     const all = await this.#graphs.read(out.memory as Ort.Tensor);
+    if (!allFinite(all)) throw notFinite("the memory encoder's memory", this.runtime.provider);
     const shape = this.#memoryShape();
     const cells = all.length / b;
     return Array.from({ length: b }, (_, i) => ({
