@@ -7,7 +7,10 @@ import type { Studio } from "@/state/studio";
 
 /** Where a key belongs to what has the focus and not to the page. */
 const OWN = "input, textarea, select, [contenteditable], [role=menu], [role=dialog], [role=menubar]";
-const PRESSABLE = "button, [role=slider], [role=switch], [role=tab], [role=radio], a";
+const PRESSABLE = "button, a, [role=switch]";
+const MOVABLE = "[role=slider], [role=tab], [role=radio]";
+const PRESSES = ["Enter", " "];
+const MOVES = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
 
 export function listenToKeys(studio: Studio): () => void {
   const mac = isMac();
@@ -15,13 +18,7 @@ export function listenToKeys(studio: Studio): () => void {
     const target = event.target instanceof Element ? event.target : document.body;
     const typing = target.closest(OWN) !== null;
     if (event.defaultPrevented || (typing && !(event.ctrlKey || event.metaKey))) return;
-    const pressable = target.closest(PRESSABLE) !== null;
-    if (
-      pressable &&
-      ["Enter", " ", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"].includes(event.key)
-    ) {
-      if (target.closest("[data-scope=timeline] [aria-label=Playhead]") === null) return;
-    }
+    if (isItsOwn(target, event.key)) return;
     const found = findAction(ACTIONS, event, scopeOf(target), mac);
     if (found === null || (typing && !found.keys?.some((keys) => keys.startsWith("mod+")))) return;
     if (typing && ["mod+z", "mod+shift+z", "mod+y"].some((keys) => found.keys?.includes(keys))) return;
@@ -30,6 +27,14 @@ export function listenToKeys(studio: Studio): () => void {
   };
   window.addEventListener("keydown", hear);
   return () => window.removeEventListener("keydown", hear);
+}
+
+/** Keys that press or move what has the focus; the playhead is moved by the table. */
+function isItsOwn(target: Element, key: string): boolean {
+  if (target.closest("[data-scope=timeline] [aria-label=Playhead]") !== null) return false;
+  const isMovable = target.closest(MOVABLE) !== null;
+  if (PRESSES.includes(key)) return isMovable || target.closest(PRESSABLE) !== null;
+  return MOVES.includes(key) && isMovable;
 }
 
 function scopeOf(target: Element): Scope {
