@@ -5,7 +5,7 @@ import { previewOf } from "@/api/bundles";
 import { keepOffline, registerOffline } from "@/offline/register";
 import { encodeAhead } from "@/state/ahead";
 import { setPreview, watchIsolation } from "@/state/clips";
-import { onModel, startModels } from "@/state/models";
+import { onModel, startModels, storedProvider } from "@/state/models";
 import { notify, onVolatile, report } from "@/state/notices";
 import { resume } from "@/state/projects/projects";
 import { startSaving } from "@/state/projects/saving";
@@ -31,7 +31,10 @@ function hear(event: WorkerEvent): void {
 }
 
 async function start(root: HTMLElement): Promise<void> {
-  const made = createStudio(await connectSegmenter(hear), { theme: storedTheme() });
+  const made = createStudio(await connectSegmenter(hear), {
+    theme: storedTheme(),
+    prefer: storedProvider(),
+  });
   studio = made;
   setPreview(previewOf);
   followSystem(made);

@@ -4,7 +4,9 @@ import {
   Brush,
   Circle,
   CircleDot,
+  Cpu,
   Crosshair,
+  Gauge,
   MinusCircle,
   MousePointer2,
   Move,
@@ -13,11 +15,14 @@ import {
   Repeat2,
   Square,
   Wand2,
+  Zap,
 } from "lucide-react";
 import { clampTo } from "@/render/view";
+import { setProvider } from "@/state/models";
 import { addPoint, autoDetect, newObject } from "@/state/prompting";
 import { currentClip, currentInfo, type Studio, say } from "@/state/studio";
 import { propagate, stopRun } from "@/state/tracking";
+import type { Provider } from "@/worker/contract";
 import type { Action } from "./types";
 
 const has = (studio: Studio) => currentInfo(studio) !== null;
@@ -97,6 +102,15 @@ function pointHere(label: 0 | 1): Action["perform"] {
 function brushSize(factor: number): Action["perform"] {
   return ({ live }) =>
     live.setState({ brush: Math.max(2, Math.min(600, Math.round(live.getState().brush * factor))) });
+}
+
+function compute(prefer: Provider | null, on: string, icon: Action["icon"]): Action {
+  const name = `segment.compute.${prefer ?? "fastest"}`;
+  return {
+    ...{ name, label: `Compute on ${on}`, menu: "Segment", group: 4, icon },
+    checked: ({ live }) => live.getState().prefer === prefer,
+    perform: (studio) => setProvider(studio, prefer),
+  };
 }
 
 export const SEGMENT: readonly Action[] = [
@@ -222,6 +236,9 @@ export const SEGMENT: readonly Action[] = [
     hidden: true,
     perform: cease,
   },
+  compute(null, "the fastest", Gauge),
+  compute("webgpu", "WebGPU", Zap),
+  compute("wasm", "the processor", Cpu),
   ...arrow("ArrowLeft", -1, 0),
   ...arrow("ArrowRight", 1, 0),
   ...arrow("ArrowUp", 0, -1),

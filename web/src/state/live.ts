@@ -2,7 +2,15 @@
 
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { FramePoint, Rle, Size } from "@/core/types";
-import type { ClipId, ClipInfo, ModelEntry, ModelId, ModelState, ObjectStrip } from "@/worker/contract";
+import type {
+  ClipId,
+  ClipInfo,
+  ModelEntry,
+  ModelId,
+  ModelState,
+  ObjectStrip,
+  Provider,
+} from "@/worker/contract";
 
 export type Tool = "point" | "brush";
 export type DialogName =
@@ -82,6 +90,7 @@ export interface Live {
   readonly models: readonly ModelEntry[];
   readonly modelId: ModelId;
   readonly model: ModelState | null;
+  readonly prefer: Provider | null; // what is to compute; null: the fastest
   readonly strips: Readonly<Record<ClipId, readonly ObjectStrip[]>>;
   readonly run: Run | null;
   readonly runLength: 150 | null; // frames; null: to the end
@@ -120,6 +129,7 @@ const INITIAL: Live = {
   models: [],
   modelId: "nano",
   model: null,
+  prefer: null,
   strips: {},
   run: null,
   runLength: 150,

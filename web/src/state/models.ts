@@ -5,6 +5,21 @@ import { type Studio, say } from "@/state/studio";
 import type { ModelId, ModelState, Provider } from "@/worker/contract";
 
 const CHOSEN = "splitmask.model";
+const COMPUTES = "splitmask.provider";
+
+/** What the person wants to compute on; null: the fastest that computes rightly. */
+export function storedProvider(): Provider | null {
+  const kept = localStorage.getItem(COMPUTES);
+  return kept === "webgpu" || kept === "wasm" ? kept : null;
+}
+
+export function setProvider(studio: Studio, prefer: Provider | null): void {
+  if (prefer === null) localStorage.removeItem(COMPUTES);
+  else localStorage.setItem(COMPUTES, prefer);
+  studio.live.setState({ prefer });
+  const { model } = studio.live.getState();
+  if (model !== null && model.status !== "absent") void loadModel(studio, model.id);
+}
 
 /** Lists the models and loads the last one chosen, if that asks for no download. */
 export async function startModels(studio: Studio): Promise<void> {
@@ -20,10 +35,11 @@ export async function startModels(studio: Studio): Promise<void> {
   }
 }
 
-export async function loadModel(studio: Studio, id: ModelId, prefer: Provider | null = null): Promise<void> {
+export async function loadModel(studio: Studio, id: ModelId): Promise<void> {
   localStorage.setItem(CHOSEN, id);
   if (studio.live.getState().modelId !== id) studio.told.clear(); // another model has heard nothing yet
   studio.live.setState({ modelId: id });
+  const { prefer } = studio.live.getState();
   try {
     onModel(studio, await studio.worker.loadModel(id, prefer));
     studio.live.setState({ models: await studio.worker.models() });
@@ -49,7 +65,7 @@ export function onModel(studio: Studio, state: ModelState): void {
   const before = studio.live.getState();
   if (state.id !== before.modelId) return;
   studio.live.setState({ model: state });
-  if (state.status === before.model?.status) return;
+  if (state.status === before.model?.status && state.fallback === before.model.fallback) return;
   if (state.status === "ready") say(studio, `The model is ready: ${state.description}`);
   if (state.status === "error") say(studio, `The model could not be loaded: ${state.fault?.message ?? ""}`);
   warnOfFallback(studio, state);

@@ -11,7 +11,7 @@ const TITLES: Record<ErrorCode, string> = {
   "model.missing": "The model is not there",
   "model.corrupt": "The model's files are damaged",
   "model.unfit": "These files are not a model for splitmask",
-  "provider.failed": "The graphics card gave up",
+  "provider.failed": "The model cannot be computed here",
   "storage.full": "This browser's storage is full",
   "storage.locked": "Another tab is using it",
   network: "No connection",

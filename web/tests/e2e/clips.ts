@@ -47,6 +47,14 @@ export function expected(): Expected {
 
 export const clipPath = (name: string): string => join(FOLDER, name);
 
+export type Kind = "png" | "webm" | "mp4" | "result";
+
+/** Facts of a file that was taken away, as `tests/check_web_exports.py` finds them. */
+export function factsOf<T>(kind: Kind, path: string): T {
+  const script = join(ROOT, "tests/check_web_exports.py");
+  return JSON.parse(execFileSync(PYTHON, ["-W", "ignore", script, kind, path], python()));
+}
+
 /** The harness, with these files at hand. */
 export async function openHarness(page: Page, ...names: string[]): Promise<void> {
   await page.goto("tests/harness/segmenter.html");

@@ -1,17 +1,14 @@
 /** What is taken away, looked at with Python and FFmpeg. */
 
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { expect, type Page, type TestInfo, test } from "@playwright/test";
 import { countsToRuns } from "@/core/counts";
 import { area, encodeMask, iou, union } from "@/core/rle";
 import type { Rle } from "@/core/types";
 import type { PlainMasks } from "../harness/segmenter";
-import { clipPath, expected, makeClips, openHarness, PYTHON, python } from "./clips";
+import { clipPath, expected, factsOf, type Kind, makeClips, openHarness } from "./clips";
 
-const CHECK = fileURLToPath(new URL("../../../tests/check_web_exports.py", import.meta.url));
 const RANGE = [6, 11] as const; // half-open
 
 test.describe.configure({ timeout: 180_000 });
@@ -44,11 +41,10 @@ const take = (page: Page, format: string, options: Parameters<Window["studio"]["
     options,
   ] as const);
 
-/** Facts of a file as `tests/check_web_exports.py` finds them. */
-function look<T>(info: TestInfo, kind: string, base64: string, name: string): T {
+function look<T>(info: TestInfo, kind: Kind, base64: string, name: string): T {
   const path = info.outputPath(name);
   writeFileSync(path, Buffer.from(base64, "base64"));
-  return JSON.parse(execFileSync(PYTHON, ["-W", "ignore", CHECK, kind, path], python()));
+  return factsOf<T>(kind, path);
 }
 
 const rleOf = (counts: string): Rle => ({ size: expected().size, counts: countsToRuns(counts) });

@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import AxeBuilder from "@axe-core/playwright";
 import { type Download, expect, type Page } from "@playwright/test";
+import { encodeMask } from "@/core/rle";
+import type { Rle } from "@/core/types";
 import { clipPath, expected, PYTHON, python } from "./clips";
 
 const SHOTS = fileURLToPath(new URL("../../test-shots", import.meta.url));
@@ -23,11 +25,13 @@ export const PLAIN = {
 export class StudioPage {
   readonly page: Page;
   private size: { readonly width: number; readonly height: number };
+  private readonly patience: number;
 
-  /** size: of the frames, for where their pixels are on the page. */
-  constructor(page: Page, size = { width: 480, height: 270 }) {
+  /** size: of the frames, for where their pixels are on the page. patience: milliseconds, with the model. */
+  constructor(page: Page, size = { width: 480, height: 270 }, patience = PATIENCE) {
     this.page = page;
     this.size = size;
+    this.patience = patience;
   }
 
   get stage() {
@@ -41,12 +45,12 @@ export class StudioPage {
     await this.ready();
   }
 
-  /** Through the browser's dialog. */
   /** The page is painted, and hears keys. */
   private async begun(): Promise<void> {
     await expect(this.page.getByRole("heading", { name: "splitmask" })).toBeVisible({ timeout: PATIENCE });
   }
 
+  /** Through the browser's dialog. */
   async choose(path: string): Promise<void> {
     await this.begun();
     const asked = this.page.waitForEvent("filechooser", { timeout: PATIENCE });
@@ -58,7 +62,7 @@ export class StudioPage {
   async ready(): Promise<void> {
     await expect(this.stage).toHaveAttribute("data-renderer", /./, { timeout: PATIENCE });
     await expect(this.page.locator("[data-model]").first()).toHaveAttribute("data-model", "ready", {
-      timeout: PATIENCE,
+      timeout: this.patience,
     });
     await expect.poll(() => this.isPainted(), { timeout: PATIENCE }).toBe(true);
   }
@@ -96,6 +100,38 @@ export class StudioPage {
     return [pixel[0] ?? 0, pixel[1] ?? 0, pixel[2] ?? 0];
   }
 
+  /** The stage as it is shown, with the pointer away from it. */
+  async picture(): Promise<Buffer> {
+    await this.page.mouse.move(1, 1);
+    return this.page.screenshot();
+  }
+
+  /** The pixels of the frame that a picture of the stage shows otherwise than an earlier one. */
+  async changed(before: Buffer, after: Buffer): Promise<Rle> {
+    const [from, to] = [await this.at(0, 0), await this.at(this.size.width, this.size.height)];
+    const cut = { x: from.x, y: from.y, width: to.x - from.x, height: to.y - from.y };
+    const bits = await this.page.evaluate(
+      async ([pictures, cut, size]) => {
+        const read = async (data: string) => {
+          const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
+          const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+          const context = new OffscreenCanvas(size.width, size.height).getContext("2d");
+          if (context === null) throw new Error("no canvas to read on");
+          context.imageSmoothingEnabled = false; // the pixel in the middle of each pixel of the frame
+          context.drawImage(bitmap, cut.x, cut.y, cut.width, cut.height, 0, 0, size.width, size.height);
+          return context.getImageData(0, 0, size.width, size.height).data;
+        };
+        const [old, now] = [await read(pictures[0]), await read(pictures[1])];
+        const off = (at: number) => Math.abs((old[at] ?? 0) - (now[at] ?? 0));
+        return Array.from({ length: size.width * size.height }, (_, i) =>
+          Number(off(4 * i) + off(4 * i + 1) + off(4 * i + 2) > 6),
+        );
+      },
+      [[before.toString("base64"), after.toString("base64")], cut, this.size] as const,
+    );
+    return encodeMask(bits, this.size);
+  }
+
   private async isPainted(): Promise<boolean> {
     const [r, g, b] = await this.color(this.size.width / 2, 12);
     return r + g + b > 90;
@@ -119,7 +155,7 @@ export class StudioPage {
   }
 
   async runsOut(): Promise<void> {
-    await expect(this.page.locator("[data-running]")).toHaveCount(0, { timeout: 2 * PATIENCE });
+    await expect(this.page.locator("[data-running]")).toHaveCount(0, { timeout: 2 * this.patience });
   }
 
   async command(name: string): Promise<void> {
@@ -127,6 +163,26 @@ export class StudioPage {
     await this.page.keyboard.press("Control+k");
     await this.page.getByRole("combobox", { name: "Command" }).fill(name);
     await this.page.keyboard.press("Enter");
+  }
+
+  /** What the model is to compute on, chosen from its menu. */
+  async computeOn(choice: RegExp): Promise<void> {
+    const card = this.page.locator("[data-model]").first();
+    await card.getByRole("button").first().click();
+    await this.page.getByRole("menuitemradio", { name: choice }).click();
+  }
+
+  /** Saves what is taken away in one format, and gives the file's path. */
+  async takeAway(format: RegExp, name: string): Promise<string> {
+    await this.page.keyboard.press("Control+e");
+    const dialog = this.page.getByRole("dialog", { name: "Take away" });
+    await dialog.getByRole("radio", { name: format }).check();
+    const download = this.page.waitForEvent("download", { timeout: PATIENCE });
+    await dialog.getByRole("button", { name: "Save" }).click();
+    const path = await saveTo(download, name);
+    await this.page.keyboard.press("Escape");
+    await expect(dialog).toHaveCount(0);
+    return path;
   }
 
   async saved(): Promise<void> {
@@ -145,6 +201,18 @@ export class StudioPage {
     const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target).join(" | ")}`);
     expect(found).toEqual([]);
   }
+}
+
+/** A random model of a few thousand parameters in nano's place; it sees an object everywhere. nan: a graph that answers NaN. */
+export async function serveSmall(page: Page, nan = ""): Promise<void> {
+  const folder = clipPath(`seeing-${nan}`);
+  const script = fileURLToPath(new URL("../make_seeing.py", import.meta.url));
+  const words = ["-W", "ignore", script, folder, ...(nan === "" ? [] : [nan])];
+  if (!existsSync(folder)) execFileSync(PYTHON, words, python());
+  await page.route("**/models/nano/*", async (route) => {
+    const path = join(folder, new URL(route.request().url()).pathname.split("/").at(-1) ?? "");
+    await route.fulfill(existsSync(path) ? { path } : { status: 404 });
+  });
 }
 
 export async function saveTo(download: Promise<Download>, name: string): Promise<string> {

@@ -3,16 +3,13 @@
  * model of a few thousand parameters takes the place of `nano`; with SLOW=1 the packaged one is asked, too.
  */
 
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, type Page, test, type Worker } from "@playwright/test";
 import { countsToRuns } from "@/core/counts";
 import { area, iou } from "@/core/rle";
 import type { Provider } from "@/engine/base";
 import type { PlainMasks } from "../harness/segmenter";
 import { expected, makeClips, openHarness } from "./clips";
-
-const TINY = fileURLToPath(new URL("../../../fixtures/graphs/test-conv", import.meta.url));
+import { serveSmall } from "./studio_page";
 
 test.beforeAll(makeClips);
 
@@ -22,11 +19,7 @@ interface Hooked {
 
 /** The page with a clip open on a model; tiny: of another model under nano's name. */
 async function start(page: Page, name: string, provider: Provider, tiny: boolean): Promise<void> {
-  if (tiny) {
-    await page.route("**/models/nano/*", (route) =>
-      route.fulfill({ path: join(TINY, new URL(route.request().url()).pathname.split("/").at(-1) ?? "") }),
-    );
-  }
+  if (tiny) await serveSmall(page);
   await openHarness(page, name);
   await hook(worker(page));
   const found = await page.evaluate(

@@ -1,13 +1,13 @@
 /** The model: what it is, how it is getting on, and what to do about it. */
 
-import { Check, ChevronDown, Download, RotateCcw } from "lucide-react";
-import { DropdownMenu } from "radix-ui";
-import { chooseModel, loadModel } from "@/state/models";
+import { Download, RotateCcw } from "lucide-react";
+import { loadModel } from "@/state/models";
 import { titleOf } from "@/state/notices";
 import { bytes, span } from "@/state/timecode";
 import { Button, cx, Progress } from "@/ui/kit";
 import { useLive, useStudio } from "@/ui/studio";
 import type { ModelEntry, ModelState } from "@/worker/contract";
+import { ModelMenu } from "./ModelMenu";
 
 const LAMPS = {
   absent: "border border-edge",
@@ -44,52 +44,6 @@ export function ModelCard() {
       </div>
       {model !== null && <Detail state={model} entry={entry} />}
     </section>
-  );
-}
-
-function ModelMenu({ models, entry }: { models: readonly ModelEntry[]; entry: ModelEntry | undefined }) {
-  const studio = useStudio();
-  return (
-    <DropdownMenu.Root>
-      <DropdownMenu.Trigger className="touch-target -ml-1.5 flex max-w-full items-center gap-1 rounded-md px-1.5 py-1 font-semibold hover:bg-hover">
-        <span className="truncate">{entry?.title ?? "Model"}</span>
-        <ChevronDown size={14} className="shrink-0 text-ink-3" aria-hidden />
-      </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          align="start"
-          sideOffset={4}
-          collisionPadding={8}
-          className="rise z-50 max-h-[60vh] w-80 overflow-y-auto rounded-xl border border-line bg-panel p-1 shadow-float"
-        >
-          {models.map((each) => (
-            <DropdownMenu.Item
-              key={each.id}
-              onSelect={() => chooseModel(studio, each.id)}
-              className="flex items-start gap-2 rounded-lg px-2.5 py-2 outline-none data-[highlighted]:bg-hover"
-            >
-              <Check
-                size={15}
-                className={cx("mt-0.5 shrink-0", each.id !== entry?.id && "invisible")}
-                aria-hidden
-              />
-              <span className="min-w-0 grow">
-                <span className="flex justify-between gap-2">
-                  <span className="font-medium">{each.title}</span>
-                  <span className="tabular shrink-0 text-ink-2">
-                    {each.bundled ? "included" : each.stored ? "stored" : bytes(each.bytes)}
-                  </span>
-                </span>
-                <span className="block text-xs text-ink-2">
-                  {each.about}
-                  {!each.tracks && " Photos only: it cannot follow."}
-                </span>
-              </span>
-            </DropdownMenu.Item>
-          ))}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
-    </DropdownMenu.Root>
   );
 }
 
