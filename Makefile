@@ -23,7 +23,7 @@ test: lint official test-web ## Check style and types, then run all tests
 	@$(BIN)/pytest
 
 parity: $(VENV)/.ready-dev ## Hold every size of SAM 2 to the official package: half an hour
-	@PYTHON=$(BIN)/python sh scripts/install_sam2.sh
+	@PYTHON=$(BIN)/python sh scripts/install_samexporter.sh
 	@$(BIN)/pytest -m parity
 
 # without it all other tests still run

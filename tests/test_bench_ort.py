@@ -78,6 +78,7 @@ def test_an_export_that_fails_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parity
+@pytest.mark.skipif(find_spec("samexporter") is None, reason="see scripts/install_samexporter.sh")
 def test_the_whole_comparison_runs(capsys: pytest.CaptureFixture[str]) -> None:
     result = splitmask(capsys, "bench", "ort", "--rounds", "1", "--json")
     assert result.code == 0

@@ -31,7 +31,7 @@ from splitmask.presets import PRESETS, Preset
 from splitmask.types import ByteArray
 
 SUBJECT = "sam2.1-tiny"
-_NEEDED = ("samexporter", "sam2", "torchvision", "onnxscript", "cv2")
+_NEEDED = ("samexporter", "sam2", "torchvision", "cv2")
 _CALL = (
     "import runpy; from splitmask.bench.against_sam2 import prepare_torchvision; prepare_torchvision(); "
     "runpy.run_module('samexporter.export_sam2', run_name='__main__')"
