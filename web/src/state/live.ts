@@ -68,7 +68,9 @@ export interface Zoom {
 
 export interface Live {
   readonly projectId: string | null;
-  readonly saving: Saving;
+  readonly saving: Saving; // of the document
+  readonly unkept: readonly ClipId[]; // whose file has found no room for the next visit
+  readonly volatile: boolean; // masks of some clip are gone once the page is closed
   readonly clip: ClipId | null;
   readonly infos: Readonly<Record<ClipId, ClipInfo>>;
   readonly missing: readonly ClipId[]; // whose file has to be found again
@@ -108,6 +110,8 @@ export interface Live {
 const INITIAL: Live = {
   projectId: null,
   saving: "saved",
+  unkept: [],
+  volatile: false,
   clip: null,
   infos: {},
   missing: [],
@@ -143,6 +147,11 @@ const INITIAL: Live = {
   stage: { width: 0, height: 0 },
   announcement: "",
 };
+
+/** Of all that belongs to the project. */
+export function savingOf({ saving, unkept, volatile }: Live): Saving {
+  return volatile || unkept.length > 0 ? "memory" : saving;
+}
 
 export function createLive(initial: Partial<Live> = {}): StoreApi<Live> {
   return createStore<Live>(() => ({ ...INITIAL, ...initial }));

@@ -42,7 +42,7 @@ export function notify(studio: Studio, notice: Omit<Notice, "id" | "way"> & { wa
 /** Masks of a clip have no place in this browser's storage. */
 export function onVolatile(studio: Studio, why: string): void {
   const way: Way = { label: "Storage…", go: () => studio.live.setState({ dialog: "storage" }) };
-  studio.live.setState({ saving: "memory" });
+  studio.live.setState({ volatile: true });
   notify(studio, { level: "warning", title: "For this visit only", text: `${sentence(why)}.`, way });
 }
 

@@ -3,6 +3,7 @@ import { DropdownMenu, Menubar } from "radix-ui";
 import type { ReactNode } from "react";
 import { ACTIONS, action, isPossible, perform } from "@/actions/table";
 import { type Action, MENUS, type Menu } from "@/actions/types";
+import { savingOf } from "@/state/live";
 import { Button, cx, Keys } from "@/ui/kit";
 import { Mark } from "@/ui/Mark";
 import { ActionButton } from "@/ui/stage/StageBar";
@@ -169,7 +170,7 @@ const SAVING = {
 function ProjectName() {
   const studio = useStudio();
   const name = useDoc((doc) => doc.name);
-  const [project, saving] = useLive((live) => [live.projectId, live.saving] as const);
+  const [project, saving] = useLive((live) => [live.projectId, savingOf(live)] as const);
   if (project === null) return null;
   return (
     <div className="flex min-w-0 items-center gap-2 sm:ml-2 sm:border-l sm:border-line sm:pl-3">

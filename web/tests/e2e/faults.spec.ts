@@ -50,6 +50,77 @@ test("where storage is full a clip opens all the same, and is told to be for thi
   await expect.poll(() => studio.masked(1), { timeout: PATIENCE }).toBe(1);
 });
 
+interface Faulty {
+  fault: "none" | "full" | "aborted";
+  room: number;
+}
+
+/** The database refuses what is put there, or takes it and gives it up again, as browsers do of lack of room. */
+const setDatabase = (page: Page, fault: Faulty["fault"]) =>
+  page.evaluate((fault) => {
+    const faulty = window as unknown as Faulty;
+    if (faulty.fault === undefined) {
+      const put = IDBObjectStore.prototype.put;
+      IDBObjectStore.prototype.put = function (...given) {
+        if (faulty.fault === "full") throw new DOMException("no room", "QuotaExceededError");
+        const request = put.apply(this, given);
+        if (faulty.fault === "aborted") request.addEventListener("success", () => this.transaction.abort());
+        return request;
+      };
+    }
+    faulty.fault = fault;
+  }, fault);
+
+test("what could not be saved is saved once it can be, without a reload", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await studio.open(clipPath("demo.mp4"));
+  await studio.saved();
+  const state = page.locator("[data-saving]");
+  const inverted = page.getByRole("switch", { name: "Invert mask" });
+  await setDatabase(page, "full");
+  await page.keyboard.press("i");
+  await expect(state).toHaveAttribute("data-saving", "memory", { timeout: PATIENCE });
+  await expect(state).toHaveText("Not kept in this browser");
+  await expect(page.locator("[data-notice=error]")).toContainText("storage is full");
+  await setDatabase(page, "none");
+  await studio.saved(); // nothing was changed
+  await page.reload();
+  await studio.ready();
+  await expect(inverted).toBeChecked();
+
+  await setDatabase(page, "aborted");
+  await page.keyboard.press("i");
+  await expect(state).toHaveAttribute("data-saving", "memory", { timeout: PATIENCE });
+  await setDatabase(page, "none");
+  await page.keyboard.press("2"); // the next change brings both
+  await studio.saved();
+  await page.reload();
+  await studio.ready();
+  await expect(inverted).not.toBeChecked();
+  await expect(page.getByRole("radio", { name: "Cutout" })).toBeChecked();
+});
+
+test("a clip's file that found no room is kept once there is some", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await page.goto("./");
+  await page.evaluate(() => {
+    const faulty = Object.assign(window as unknown as Faulty, { room: 0 });
+    const estimate = navigator.storage.estimate.bind(navigator.storage);
+    // for the page only: the worker's masks find their place
+    navigator.storage.estimate = async () => ({ ...(await estimate()), quota: faulty.room });
+  });
+  await studio.choose(clipPath("photo.jpg"));
+  await expect(page.locator("[data-notice=warning]")).toContainText("Not kept for next time", {
+    timeout: PATIENCE,
+  });
+  await expect(page.locator("[data-saving]")).toHaveAttribute("data-saving", "memory");
+  await page.evaluate(() => Object.assign(window, { room: 1e12 }));
+  await studio.saved();
+  await page.reload();
+  await studio.ready();
+  await expect(page.getByText("A clip's file is needed")).toHaveCount(0);
+});
+
 test("storage that fills up in mid-run stops it with a way on; what was done stays, and it goes on", async ({
   page,
 }) => {

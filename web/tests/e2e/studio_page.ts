@@ -147,7 +147,7 @@ export class StudioPage {
   strip(object: number): Promise<string | null> {
     return this.page
       .locator(`[data-lane="${object}"] canvas`)
-      .getAttribute("aria-label", { timeout: PATIENCE });
+      .getAttribute("aria-label", { timeout: this.patience });
   }
 
   async masked(object: number): Promise<number> {

@@ -14,16 +14,30 @@ export interface ProjectRecord {
 
 let opened: Promise<IDBDatabase> | null = null;
 
+/** Opened once; again where that failed, or the browser has closed it. */
 function database(): Promise<IDBDatabase> {
-  opened ??= new Promise((done, fail) => {
+  opened ??= new Promise<IDBDatabase>((done, fail) => {
     const request = indexedDB.open("splitmask", 1);
     request.onupgradeneeded = () => {
       request.result.createObjectStore("projects", { keyPath: "id" });
     };
     request.onsuccess = () => done(request.result);
     request.onerror = () => fail(request.error);
-  });
+  }).then(
+    (database) => {
+      database.onclose = closed;
+      return database;
+    },
+    (error: unknown) => {
+      closed();
+      throw error;
+    },
+  );
   return opened;
+}
+
+function closed(): void {
+  opened = null;
 }
 
 function settled<T>(request: IDBRequest<T>): Promise<T> {
@@ -33,12 +47,23 @@ function settled<T>(request: IDBRequest<T>): Promise<T> {
   });
 }
 
+/** A request may succeed and its transaction fail all the same, of a storage that is full. */
+function committed(transaction: IDBTransaction | null): Promise<void> {
+  return new Promise((done, fail) => {
+    if (transaction === null) return done();
+    transaction.oncomplete = () => done();
+    transaction.onabort = () =>
+      fail(transaction.error ?? new Error("the browser gave up saving the project"));
+  });
+}
+
 async function store(mode: IDBTransactionMode): Promise<IDBObjectStore> {
   return (await database()).transaction("projects", mode).objectStore("projects");
 }
 
 export async function putProject(record: ProjectRecord): Promise<void> {
-  await settled((await store("readwrite")).put(record));
+  const request = (await store("readwrite")).put(record);
+  await committed(request.transaction);
 }
 
 export async function getProject(id: string): Promise<ProjectRecord | null> {
@@ -52,5 +77,6 @@ export async function listProjects(): Promise<ProjectRecord[]> {
 }
 
 export async function deleteProject(id: string): Promise<void> {
-  await settled((await store("readwrite")).delete(id));
+  const request = (await store("readwrite")).delete(id);
+  await committed(request.transaction);
 }

@@ -1,12 +1,12 @@
 /** Projects: begun, opened again, taken to another machine. */
 
-import { toFault } from "@/core/errors";
 import { attach, closeClip, detach, openFile, selectClip } from "@/state/clips";
 import { type ClipDoc, EMPTY_DOC, promptKey, withClip } from "@/state/document";
-import { notify, report, textOf } from "@/state/notices";
+import { notify, report } from "@/state/notices";
 import { type ArchivedClip, type Packed, pack, unpack } from "@/state/projects/archive";
 import { getProject, type ProjectRecord } from "@/state/projects/database";
-import { forgetFile, keepFile, keptFile } from "@/state/projects/files";
+import { forgetFile, keptFile } from "@/state/projects/files";
+import { keep } from "@/state/projects/keeping";
 import { type Hold, hold, takeOver } from "@/state/projects/lock";
 import { promptsOf } from "@/state/projects/result";
 import { labelsOf } from "@/state/prompting";
@@ -14,6 +14,7 @@ import { type Studio, say } from "@/state/studio";
 import { markTold, refreshStrips, syncAll } from "@/state/sync";
 import type { ClipId } from "@/worker/contract";
 
+const SAVED = { saving: "saved", unkept: [], volatile: false } as const;
 const LAST = "splitmask.project";
 let held: Hold | null = null;
 const waiting = new Map<ClipId, string>(); // results of clips whose file was not in the archive
@@ -35,22 +36,6 @@ async function addFile(studio: Studio, file: File): Promise<void> {
   else if (fresh) await newProject(studio); // not one of nothing
 }
 
-async function keep(studio: Studio, clip: ClipId, file: File): Promise<void> {
-  const { projectId } = studio.live.getState();
-  if (projectId === null) return;
-  try {
-    await keepFile(projectId, clip, file);
-  } catch (error) {
-    studio.live.setState({ saving: "memory" });
-    notify(studio, {
-      level: "warning",
-      title: "Not kept for next time",
-      text: textOf(toFault(error)),
-      way: { label: "Storage…", go: () => studio.live.setState({ dialog: "storage" }) },
-    });
-  }
-}
-
 /** Out of the project, with its copy. */
 export async function removeClip(studio: Studio, clip: ClipId): Promise<void> {
   const { projectId } = studio.live.getState();
@@ -62,7 +47,7 @@ async function begin(studio: Studio, id: string): Promise<void> {
   held?.release();
   held = await hold(id, () => lose(studio, id));
   sessionStorage.setItem(LAST, id);
-  studio.live.setState({ projectId: id, saving: "saved" });
+  studio.live.setState({ projectId: id, ...SAVED });
 }
 
 /** Another tab asked for the project: this one lets go of its clips. */
@@ -111,7 +96,7 @@ async function openHeld(studio: Studio, record: ProjectRecord, mine: Hold): Prom
   held = mine;
   sessionStorage.setItem(LAST, record.id);
   studio.history.reset(record.doc);
-  studio.live.setState({ projectId: record.id, saving: "saved", missing: record.doc.order });
+  studio.live.setState({ projectId: record.id, ...SAVED, missing: record.doc.order });
   await restoreClips(studio, record);
 }
 
