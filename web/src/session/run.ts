@@ -4,20 +4,22 @@ import { SplitmaskError } from "@/core/errors";
 import type { Track } from "./track";
 
 /** How a run goes. redo: work also on frames whose results are fresh. leadIn: track objects also before their
- * first prompted frame, until a run in the other direction does it better. */
+ * first prompted frame, until a run in the other direction does it better. stop: the frame that ends it, left out;
+ * by default it goes to the end of the clip, in reverse to its beginning. */
 export interface RunOptions {
   readonly reverse: boolean;
+  readonly stop?: number | null;
   readonly redo: boolean;
   readonly leadIn: boolean;
 }
 
 /**
  * First frame of a run, and the frame that ends it, left out. By default from the first prompted frame (in
- * reverse the last) to the end of the clip. Throws `prompt` if nothing is prompted or there is no such frame.
+ * reverse the last). Throws `prompt` if nothing is prompted or there is no such frame.
  */
 export function runBounds(
   start: number | null,
-  reverse: boolean,
+  { reverse, stop }: RunOptions,
   prompted: readonly number[],
   count: number,
 ): readonly [first: number, end: number] {
@@ -31,7 +33,7 @@ export function runBounds(
       `a run cannot start on frame ${first}: choose one of 0 to ${count - 1}`,
     );
   }
-  return [first, reverse ? -1 : count];
+  return [first, reverse ? Math.max(stop ?? -1, -1) : Math.min(stop ?? count, count)];
 }
 
 /** The objects that a run has to work on at a frame. */
@@ -49,7 +51,7 @@ export function plannedFrames(
   const onward = options.reverse ? -1 : 1;
   let planned = 0;
   let carried = new Set<Track>();
-  for (let t = first; t !== end; t += onward) {
+  for (let t = first; (end - t) * onward > 0; t += onward) {
     const work = tracks.filter((track) => isAhead(track, t, options, carried));
     carried = new Set(work);
     if (work.length > 0) planned += 1;

@@ -210,7 +210,7 @@ export class VideoSession {
 
   /**
    * Tracks all objects from frame to frame, and gives the masks of each frame that it worked on. Ends at the
-   * clip's end, after maxFrames such frames, when `stop` is called or another run begins; what is done is kept,
+   * clip's end or the frame before `stop`, after maxFrames such frames, when `stop` is called or another run begins; what is done is kept,
    * and the next run goes on from there.
    *
    * Throws `prompt` if there is no prompt, or no frame `start`.
@@ -222,14 +222,15 @@ export class VideoSession {
   ): AsyncGenerator<RunStep, "done" | "stopped", undefined> {
     const tracker = this.needTracker();
     const prompted = [...this.tracks.values()].flatMap((track) => track.promptedFrames);
-    const [first, end] = runBounds(start, options.reverse, prompted, this.reader.count);
+    const [first, end] = runBounds(start, options, prompted, this.reader.count);
     const token = {};
     this.run = token;
     const planned = plannedFrames([...this.tracks.values()], first, end, options);
     const total = Math.min(planned, maxFrames ?? Number.POSITIVE_INFINITY);
     try {
+      const onward = options.reverse ? -1 : 1;
       let done = 0;
-      for (let frame = first; frame !== end && done < total; frame += options.reverse ? -1 : 1) {
+      for (let frame = first; (end - frame) * onward > 0 && done < total; frame += onward) {
         if (this.run !== token) return "stopped";
         const masks = await this.step(tracker, frame, options, () => this.run === token);
         if (masks !== null) yield { masks, done: ++done, total };

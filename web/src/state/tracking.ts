@@ -37,15 +37,14 @@ export async function propagate(studio: Studio, reverse: boolean): Promise<void>
     return;
   }
   const [from, until] = rangeOf(clip, info);
-  const room = reverse ? start - from + 1 : until - start;
-  if (room <= 1) {
+  const stop = reverse ? from - 1 : until;
+  if ((stop - start) * (reverse ? -1 : 1) <= 1) {
     atTheEnd(studio, reverse);
     return;
   }
-  const maxFrames = Math.min(room, runLength === null ? room : runLength + 1);
   begin(studio, clip.id, reverse);
   try {
-    const summary = await studio.worker.run({ clip: clip.id, start, reverse, maxFrames });
+    const summary = await studio.worker.run({ clip: clip.id, start, reverse, maxFrames: runLength, stop });
     conclude(studio, summary);
   } catch (error) {
     report(studio, error, { label: "Try again", go: () => void propagate(studio, reverse) });
@@ -81,6 +80,11 @@ function conclude(studio: Studio, summary: RunSummary): void {
   const frames = `${summary.frames} ${summary.frames === 1 ? "frame" : "frames"}`;
   if (summary.fault !== null) {
     report(studio, new SplitmaskError(summary.fault.code, `${summary.fault.message}; ${frames} are kept`));
+    return;
+  }
+  if (summary.frames === 0 && summary.end === "done") {
+    const text = "All frames on the way have their masks, and none is stale.";
+    notify(studio, { level: "info", title: "Nothing left to follow", text });
     return;
   }
   const title = summary.end === "stopped" ? "Stopped" : "Followed";

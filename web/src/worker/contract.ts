@@ -52,7 +52,8 @@ export interface RunRequest {
   readonly clip: ClipId;
   readonly start: number | null; // null: the playhead's business is the page's; first prompted frame
   readonly reverse: boolean;
-  readonly maxFrames: number | null; // null: to the end
+  readonly maxFrames: number | null; // to work on at most; null: all
+  readonly stop?: number | null; // the frame that ends it, left out; null: to the end, in reverse the beginning
 }
 
 export interface RunSummary {

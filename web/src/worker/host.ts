@@ -143,11 +143,12 @@ export class Host implements Segmenter {
     return { prompt, rle };
   }
 
-  async run({ clip: id, start, reverse, maxFrames }: RunRequest): Promise<RunSummary> {
+  async run({ clip: id, start, reverse, maxFrames, stop = null }: RunRequest): Promise<RunSummary> {
     const clip = await this.clips.ready(id);
     const begin = performance.now();
     const seconds = () => (performance.now() - begin) / 1000;
-    const steps = clip.session.propagate(start, maxFrames, { reverse, redo: false, leadIn: false });
+    const options = { reverse, stop, redo: false, leadIn: false };
+    const steps = clip.session.propagate(start, maxFrames, options);
     let frames = 0;
     const ended = (end: RunSummary["end"], fault: Fault | null) => ({
       frames,

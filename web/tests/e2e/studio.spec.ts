@@ -53,6 +53,24 @@ test("a click makes a mask; Forward follows it; Stop keeps what is done; a corre
   await studio.shot("followed");
 });
 
+test("a run stays between in and out; then there is nothing left to follow", async ({ page }) => {
+  const studio = await clicked(page);
+  const { clicked: frame } = expected();
+  await studio.seek(frame + 2);
+  await page.keyboard.press("]");
+  await studio.seek(frame - 1);
+  await page.keyboard.press("[");
+  for (const key of ["f", "f", "Shift+F"]) {
+    await page.keyboard.press("End");
+    await page.keyboard.press(",");
+    await page.keyboard.press(",");
+    await page.keyboard.press(key);
+    await studio.runsOut();
+  }
+  await expect(page.getByText("Nothing left to follow")).toBeVisible();
+  expect(await studio.masked(1)).toBe(4);
+});
+
 /** Two objects, each clicked once, and how the second one joins the first. */
 async function combined(page: Page, how: RegExp): Promise<StudioPage> {
   const studio = await clicked(page);

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Prompt } from "@/core/types";
 import { Bin } from "@/session/bin";
+import type { RunOptions } from "@/session/run";
 import type { RunStep } from "@/session/video";
 import { VideoSession } from "@/session/video";
 import { memoryFiles, memoryStore } from "../store/memory";
@@ -23,7 +24,7 @@ async function run(
   session: VideoSession,
   start: number | null = null,
   maxFrames: number | null = null,
-  options = FORWARD,
+  options: RunOptions = FORWARD,
   onStep: (step: RunStep) => void = () => {},
 ): Promise<{ frames: number[]; end: string }> {
   const steps = session.propagate(start, maxFrames, options);
@@ -57,6 +58,16 @@ test("maxFrames counts what was worked on, and the next run goes on from there",
   expect((await run(session, null, 5)).frames).toEqual(from(6, 11));
   expect((await run(session)).frames).toEqual(from(11, 20));
   expect((await run(session)).frames).toEqual([]);
+});
+
+test("a run ends before the frame that it is told to stop at, whatever was done before", async () => {
+  const { session } = open(20);
+  await session.addPrompt(1, 8, point(2));
+  await run(session, null, 2);
+  expect((await run(session, null, null, { ...FORWARD, stop: 14 })).frames).toEqual(from(11, 14));
+  expect((await run(session, null, null, { ...FORWARD, stop: 14 })).frames).toEqual([]);
+  expect((await run(session, 15, null, { ...FORWARD, stop: 14 })).frames).toEqual([]);
+  expect((await run(session, null, null, { ...BACKWARD, stop: 4 })).frames).toEqual([7, 6, 5]);
 });
 
 test("backward, too", async () => {
