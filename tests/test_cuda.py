@@ -10,6 +10,7 @@ import ctypes
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -102,16 +103,15 @@ def test_it_is_what_is_taken_where_nobody_says_which(caplog: pytest.LogCaptureFi
 
 @with_card
 def test_tensorrt_without_its_libraries_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
-    if any(
-        Path(folder, "libnvinfer.so.10").exists() for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib64")
-    ):
-        pytest.skip("TensorRT is installed")
     with caplog.at_level(logging.WARNING):
-        assert load("nano", provider="tensorrt,cuda,cpu").description.endswith(" · CUDA")
+        found = load("nano", provider="tensorrt,cuda,cpu").description
+    if found.endswith(" · TensorRT"):
+        pytest.skip("TensorRT is installed")
+    assert found.endswith(" · CUDA")
     (said,) = caplog.messages
-    assert said.startswith("TensorRT is not used: libnvinfer.so")
-    assert said.endswith("; trying CUDA")
-    with pytest.raises(ModelError, match=r"TensorRT cannot be used: libnvinfer\.so"):
+    # as the loader says it, or the runtime
+    assert re.fullmatch(r"TensorRT is not used: .*(libnvinfer|TensorRT libraries).*; trying CUDA", said), said
+    with pytest.raises(ModelError, match=r"TensorRT cannot be used: .*(libnvinfer|TensorRT libraries)"):
         load("nano", provider="tensorrt")
 
 
@@ -145,7 +145,7 @@ def test_it_answers_as_the_cpu_did(cuda: OrtEngine) -> None:
     cases = golden.read(NANO, graphs)
     assert set(cases) == set(graphs.graphs)
     for name, off in cuda.differences().items():
-        assert off < 2e-3, name
+        assert off < 1e-5, name  # TF32 is off by 1e-4 and more
 
 
 @with_card

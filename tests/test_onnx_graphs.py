@@ -14,7 +14,7 @@ from torch import Tensor
 from onnx_helpers import SMALL_PRESETS, decode_inputs, recall_inputs, redrawn, relative, remember_inputs
 from splitmask.engine.graphs import TENSORS
 from splitmask.model import Sam2
-from splitmask.onnx.export import MAKERS, state_of
+from splitmask.onnx.export import MAKERS, PREPARING, state_of
 from splitmask.onnx.form import Form, Precision
 from splitmask.presets import NANO, Preset
 
@@ -124,3 +124,16 @@ def test_half_storage_halves_the_file() -> None:
         made = MAKERS["image_encoder"](NANO, state_of(model_of("nano")), Form(precision))
         sizes.append(len(made.serialized()))
     assert sizes[1] < 0.51 * sizes[0]
+
+
+@pytest.mark.parametrize("name", SMALL_PRESETS)
+@pytest.mark.parametrize("points", [None, 3])
+def test_no_tensor_has_more_axes_than_cuda_transposes(name: str, points: int | None) -> None:
+    """Eight, in ONNX Runtime: it refuses more when it runs them, not when it loads them."""
+    preset = SMALL_PRESETS[name]
+    state = state_of(redrawn(preset))
+    for make in (MAKERS | PREPARING).values():
+        graph = onnx.load_from_string(make(preset, state, Form(points=points)).serialized())
+        known = onnx.shape_inference.infer_shapes(graph, data_prop=True).graph.value_info
+        assert len(known) > len(graph.graph.node) / 2
+        assert max(len(value.type.tensor_type.shape.dim) for value in known) <= 8

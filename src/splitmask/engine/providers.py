@@ -84,7 +84,15 @@ def _openvino(name: str, label: str, device: str, **options: str) -> Provider:
 
 
 _TABLE = (
-    Provider("cuda", "CUDAExecutionProvider", "CUDA", "onnxruntime-gpu", {"use_tf32": "0"}, binds="cuda"),
+    # cuDNN plans anew when the number of objects changes; an exhaustive search would take four times as long
+    Provider(
+        "cuda",
+        "CUDAExecutionProvider",
+        "CUDA",
+        "onnxruntime-gpu",
+        {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"},
+        binds="cuda",
+    ),
     Provider(
         "tensorrt",
         "TensorrtExecutionProvider",
@@ -252,12 +260,16 @@ def _opened(data: bytes, provider: Provider, options: ort.SessionOptions) -> ort
     if provider.binds == "cuda":
         preload_cuda()
     ort.set_default_logger_severity(_QUIET)  # one line of ours instead of its many
+    after = _WARNINGS
     try:
         session = ort.InferenceSession(data, options, providers=rows, enable_fallback=0)
     except (*LOAD_ERRORS, RuntimeError, ValueError) as error:
         raise ProviderError(lacking(provider.execution) or plain(str(error))) from error
+    else:
+        if provider.binds == "cuda":  # plans of cuDNN that do not fit are errors to it, at every new shape
+            after = _QUIET
     finally:
-        ort.set_default_logger_severity(_WARNINGS)
+        ort.set_default_logger_severity(after)
     if provider.execution not in session.get_providers():
         raise ProviderError(lacking(provider.execution) or "it does not start; is its driver installed?")
     return session

@@ -43,13 +43,8 @@ class Map:
         """(1, side · side, c), row by row."""
         if self.window == self.side and self.quarters == 0:
             return self
-        n, w, c, q = self.across, self.window, self.channels, self.quarters
-        if q == 0:
-            x = self.x.reshape(n, n, w, w * c).transpose(0, 2, 1, 3)
-        else:
-            rest, rows, columns = w >> q, range(2 * q, 0, -2), range(2 * q + 1, 1, -2)
-            x = self.x.reshape(n, n, *([2] * (2 * q)), rest, rest, c)
-            x = x.transpose(0, 2 + 2 * q, *rows, 1, 3 + 2 * q, *columns, 4 + 2 * q)
+        n, w, c = self.across, self.window, self.channels
+        x = _row_by_row(self.x, w, c, self.quarters).reshape(n, n, w, w * c).transpose(0, 2, 1, 3)
         x = x.reshape(n * w, n * w, c)
         if n * w != self.side:
             x = x.slice(0, self.side, 0).slice(0, self.side, 1)
@@ -59,14 +54,9 @@ class Map:
         n, c, x = -(-self.side // window), self.channels, self.x.reshape(self.side, self.side, self.channels)
         if surplus := n * window - self.side:
             x = x.graph.op("Pad", x, np.array([0, 0, 0, surplus, surplus, 0], np.int64))
-        if quarters == 0:
-            x = x.reshape(n, window, n, window * c).transpose(0, 2, 1, 3)
-        else:
-            rest, q = window >> quarters, quarters
-            x = x.reshape(n, rest, *([2] * q), n, rest, *([2] * q), c)
-            parities = [axis for i in range(q) for axis in (1 + q - i, 3 + 2 * q - i)]
-            x = x.transpose(0, 2 + q, *parities, 1, 3 + q, 4 + 2 * q)
-        return Map(x.reshape(n * n, window * window, c), self.side, window, c, quarters)
+        x = x.reshape(n, window, n, window * c).transpose(0, 2, 1, 3)
+        x = _by_quarters(x.reshape(n * n, window * window, c), window, c, quarters)
+        return Map(x, self.side, window, c, quarters)
 
     def pooled(self) -> Map:
         """The maximum of 2×2 cells; the window's side must be even."""
@@ -84,6 +74,27 @@ class Map:
             return [self]
         sizes = [self.across**2 // count] * count
         return [self.with_x(part) for part in self.x.split(sizes, axis=0)]
+
+
+# Both in windows that are cut already: to cut them in the same step takes an axis more than the eight that
+# ONNX Runtime can transpose on CUDA.
+def _by_quarters(x: Value, window: int, c: int, q: int) -> Value:
+    """(windows, window · window, c), the cells row by row → by `q` quarters."""
+    if q == 0:
+        return x
+    x = x.reshape(-1, window >> q, *([2] * q), window >> q, *([2] * q), c)
+    parities = [axis for i in range(q) for axis in (1 + q - i, 2 + 2 * q - i)]
+    return x.transpose(0, *parities, 1, 2 + q, 3 + 2 * q).reshape(-1, window * window, c)
+
+
+def _row_by_row(x: Value, window: int, c: int, q: int) -> Value:
+    """The inverse of `_by_quarters`."""
+    if q == 0:
+        return x
+    x = x.reshape(-1, *([2] * (2 * q)), window >> q, window >> q, c)
+    rows, columns = range(2 * q - 1, 0, -2), range(2 * q, 1, -2)
+    x = x.transpose(0, 1 + 2 * q, *rows, 2 + 2 * q, *columns, 3 + 2 * q)
+    return x.reshape(-1, window * window, c)
 
 
 def joined(bands: Sequence[Map]) -> Map:
