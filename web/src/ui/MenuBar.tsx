@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import { ACTIONS, action, isPossible, perform } from "@/actions/table";
 import { type Action, MENUS, type Menu } from "@/actions/types";
 import { savingOf } from "@/state/live";
+import { Floating } from "@/ui/Floating";
 import { Button, cx, Keys } from "@/ui/kit";
 import { Mark } from "@/ui/Mark";
 import { ActionButton } from "@/ui/stage/StageBar";
@@ -57,13 +58,15 @@ function Wide() {
             {menu}
           </Menubar.Trigger>
           <Menubar.Portal>
-            <Menubar.Content align="start" sideOffset={6} className={CONTENT}>
-              <Entries
-                menu={menu}
-                Item={WideItem}
-                Line={<Menubar.Separator className="mx-2 my-1 h-px bg-line" />}
-              />
-            </Menubar.Content>
+            <Floating>
+              <Menubar.Content align="start" sideOffset={6} className={CONTENT}>
+                <Entries
+                  menu={menu}
+                  Item={WideItem}
+                  Line={<Menubar.Separator className="mx-2 my-1 h-px bg-line" />}
+                />
+              </Menubar.Content>
+            </Floating>
           </Menubar.Portal>
         </Menubar.Menu>
       ))}
@@ -73,7 +76,7 @@ function Wide() {
 
 function Narrow() {
   return (
-    <DropdownMenu.Root>
+    <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger
         aria-label="Menu"
         className="touch-target grid size-9 place-items-center rounded-lg text-ink-2 hover:bg-hover md:hidden"
@@ -81,14 +84,22 @@ function Narrow() {
         <MenuIcon size={19} aria-hidden />
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>
-        <DropdownMenu.Content align="end" sideOffset={6} collisionPadding={8} className={CONTENT}>
-          {MENUS.map((menu) => (
-            <DropdownMenu.Group key={menu}>
-              <DropdownMenu.Label className="eyebrow px-2.5 pt-2.5 pb-1">{menu}</DropdownMenu.Label>
-              <Entries menu={menu} Item={NarrowItem} Line={null} />
-            </DropdownMenu.Group>
-          ))}
-        </DropdownMenu.Content>
+        <Floating>
+          <DropdownMenu.Content
+            align="end"
+            sideOffset={6}
+            collisionPadding={8}
+            tabIndex={0}
+            className={CONTENT}
+          >
+            {MENUS.map((menu) => (
+              <DropdownMenu.Group key={menu}>
+                <DropdownMenu.Label className="eyebrow px-2.5 pt-2.5 pb-1">{menu}</DropdownMenu.Label>
+                <Entries menu={menu} Item={NarrowItem} Line={null} />
+              </DropdownMenu.Group>
+            ))}
+          </DropdownMenu.Content>
+        </Floating>
       </DropdownMenu.Portal>
     </DropdownMenu.Root>
   );

@@ -51,6 +51,31 @@ for (const scheme of ["dark", "light"] as const) {
       await page.keyboard.press("Escape");
       await studio.runsOut();
       await studio.shot(`${name}-${scheme}-open`);
+      await studio.seek(expected().clicked);
+      await page.keyboard.press("3");
+      const [{ x, y } = { x: 0, y: 0 }] = expected().clicks;
+      const tint = async () => {
+        const [r, , b] = await studio.color(x + 9, y + 9);
+        return Math.abs(r - b);
+      };
+      await expect.poll(tint, { timeout: PATIENCE }).toBeLessThan(12); // under what is erased are squares of two greys
+      await studio.shot(`${name}-${scheme}-erased`);
+      await page.keyboard.press("1");
+
+      if (name !== "phone") {
+        for (const menu of ["Nano", "More for Object 1", "Colour of Object 1"]) {
+          await page.getByRole("button", { name: menu }).click();
+          await expect(page.getByRole("menu")).toBeVisible();
+          await studio.hasNoFaults();
+          await page.keyboard.press("Escape");
+        }
+      }
+      const narrow = page.getByRole("button", { name: "Menu", exact: true });
+      await (name === "phone" ? narrow : page.getByRole("menuitem", { name: "Segment" })).click();
+      await expect(page.getByRole("menu")).toBeVisible();
+      await studio.shot(`${name}-${scheme}-menu`);
+      await studio.hasNoFaults();
+      await page.keyboard.press("Escape");
 
       for (const [key, title] of [
         ["Control+e", "takeaway"],

@@ -5,9 +5,10 @@ import { DropdownMenu } from "radix-ui";
 import { useState } from "react";
 import type { Combine, ObjectDoc } from "@/state/document";
 import { moveObject } from "@/state/document";
-import { inkOn, PALETTE } from "@/state/palette";
+import { colorName, inkOn, PALETTE } from "@/state/palette";
 import { changeObject, deleteObject, newObject } from "@/state/prompting";
 import { changeClip } from "@/state/studio";
+import { Floating } from "@/ui/Floating";
 import { Button, cx, IconButton, Section } from "@/ui/kit";
 import { useClip, useLive, useStudio } from "@/ui/studio";
 
@@ -96,7 +97,7 @@ function Swatch({ object }: { object: ObjectDoc }) {
   const studio = useStudio();
   const sign = object.combine === "add" ? "" : COMBINE[object.combine].sign;
   return (
-    <DropdownMenu.Root>
+    <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger
         aria-label={`Colour of ${object.name}`}
         className="grid size-6 shrink-0 place-items-center rounded-md text-sm font-bold ring-1 ring-black/20 ring-inset"
@@ -105,23 +106,26 @@ function Swatch({ object }: { object: ObjectDoc }) {
         {sign}
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          align="start"
-          sideOffset={4}
-          className="rise z-50 grid grid-cols-4 gap-1.5 rounded-xl border border-line bg-panel p-2 shadow-float"
-        >
-          {PALETTE.map((color) => (
-            <DropdownMenu.Item
-              key={color}
-              aria-label={color}
-              onSelect={() => changeObject(studio, object.id, "Change colour", { color })}
-              className="grid size-8 place-items-center rounded-md outline-offset-1 data-[highlighted]:outline-2 data-[highlighted]:outline-ink"
-              style={{ background: color, color: inkOn(color) }}
-            >
-              {color === object.color && <Check size={15} aria-hidden />}
-            </DropdownMenu.Item>
-          ))}
-        </DropdownMenu.Content>
+        <Floating>
+          <DropdownMenu.Content
+            align="start"
+            sideOffset={4}
+            className="rise z-50 grid grid-cols-4 gap-1.5 rounded-xl border border-line bg-panel p-2 shadow-float"
+          >
+            {PALETTE.map((color) => (
+              <DropdownMenu.Item
+                key={color}
+                aria-label={colorName(color)}
+                title={colorName(color)}
+                onSelect={() => changeObject(studio, object.id, "Change colour", { color })}
+                className="grid size-8 place-items-center rounded-md outline-offset-1 data-[highlighted]:outline-2 data-[highlighted]:outline-ink"
+                style={{ background: color, color: inkOn(color) }}
+              >
+                {color === object.color && <Check size={15} aria-hidden />}
+              </DropdownMenu.Item>
+            ))}
+          </DropdownMenu.Content>
+        </Floating>
       </DropdownMenu.Portal>
     </DropdownMenu.Root>
   );
@@ -170,7 +174,7 @@ function ObjectMenu({ object, place, count, onRename }: MenuProps) {
   const move = (to: number) =>
     changeClip(studio, "Reorder objects", (clip) => moveObject(clip, object.id, to));
   return (
-    <DropdownMenu.Root>
+    <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger
         aria-label={`More for ${object.name}`}
         className="touch-target grid size-7 shrink-0 place-items-center rounded-md text-ink-2 hover:bg-hover hover:text-ink"
@@ -178,55 +182,61 @@ function ObjectMenu({ object, place, count, onRename }: MenuProps) {
         <Ellipsis size={16} aria-hidden />
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          align="end"
-          sideOffset={4}
-          collisionPadding={8}
-          className="rise z-50 w-60 rounded-xl border border-line bg-panel p-1 shadow-float"
-          onCloseAutoFocus={(event) => event.preventDefault()}
-        >
-          <DropdownMenu.Item className={ITEM} onSelect={() => setTimeout(onRename)}>
-            Rename
-          </DropdownMenu.Item>
-          <DropdownMenu.Item className={ITEM} disabled={place === 0} onSelect={() => move(place - 1)}>
-            Move up
-          </DropdownMenu.Item>
-          <DropdownMenu.Item className={ITEM} disabled={place === count - 1} onSelect={() => move(place + 1)}>
-            Move down
-          </DropdownMenu.Item>
-          <DropdownMenu.Separator className="mx-2 my-1 h-px bg-line" />
-          <DropdownMenu.Label className="flex items-center gap-2 px-2.5 py-1 text-xs text-ink-2">
-            <Blend size={13} aria-hidden /> With the masks above
-          </DropdownMenu.Label>
-          <DropdownMenu.RadioGroup
-            value={object.combine}
-            onValueChange={(combine) =>
-              changeObject(studio, object.id, "Combine masks", { combine: combine as Combine })
-            }
+        <Floating>
+          <DropdownMenu.Content
+            align="end"
+            sideOffset={4}
+            collisionPadding={8}
+            className="rise z-50 w-60 rounded-xl border border-line bg-panel p-1 shadow-float"
+            onCloseAutoFocus={(event) => event.preventDefault()}
           >
-            {(Object.keys(COMBINE) as Combine[]).map((key) => (
-              <DropdownMenu.RadioItem key={key} value={key} className={ITEM}>
-                <span className="w-4 text-center font-semibold" aria-hidden>
-                  {COMBINE[key].sign}
-                </span>
-                <span className="grow">
-                  {COMBINE[key].title}
-                  <span className="block text-xs text-ink-2">{COMBINE[key].about}</span>
-                </span>
-                <DropdownMenu.ItemIndicator>
-                  <Check size={15} aria-hidden />
-                </DropdownMenu.ItemIndicator>
-              </DropdownMenu.RadioItem>
-            ))}
-          </DropdownMenu.RadioGroup>
-          <DropdownMenu.Separator className="mx-2 my-1 h-px bg-line" />
-          <DropdownMenu.Item
-            className={cx(ITEM, "text-bad")}
-            onSelect={() => void deleteObject(studio, object.id)}
-          >
-            <Trash2 size={15} aria-hidden /> Delete
-          </DropdownMenu.Item>
-        </DropdownMenu.Content>
+            <DropdownMenu.Item className={ITEM} onSelect={() => setTimeout(onRename)}>
+              Rename
+            </DropdownMenu.Item>
+            <DropdownMenu.Item className={ITEM} disabled={place === 0} onSelect={() => move(place - 1)}>
+              Move up
+            </DropdownMenu.Item>
+            <DropdownMenu.Item
+              className={ITEM}
+              disabled={place === count - 1}
+              onSelect={() => move(place + 1)}
+            >
+              Move down
+            </DropdownMenu.Item>
+            <DropdownMenu.Separator className="mx-2 my-1 h-px bg-line" />
+            <DropdownMenu.Label className="flex items-center gap-2 px-2.5 py-1 text-xs text-ink-2">
+              <Blend size={13} aria-hidden /> With the masks above
+            </DropdownMenu.Label>
+            <DropdownMenu.RadioGroup
+              value={object.combine}
+              onValueChange={(combine) =>
+                changeObject(studio, object.id, "Combine masks", { combine: combine as Combine })
+              }
+            >
+              {(Object.keys(COMBINE) as Combine[]).map((key) => (
+                <DropdownMenu.RadioItem key={key} value={key} className={ITEM}>
+                  <span className="w-4 text-center font-semibold" aria-hidden>
+                    {COMBINE[key].sign}
+                  </span>
+                  <span className="grow">
+                    {COMBINE[key].title}
+                    <span className="block text-xs text-ink-2">{COMBINE[key].about}</span>
+                  </span>
+                  <DropdownMenu.ItemIndicator>
+                    <Check size={15} aria-hidden />
+                  </DropdownMenu.ItemIndicator>
+                </DropdownMenu.RadioItem>
+              ))}
+            </DropdownMenu.RadioGroup>
+            <DropdownMenu.Separator className="mx-2 my-1 h-px bg-line" />
+            <DropdownMenu.Item
+              className={cx(ITEM, "text-bad")}
+              onSelect={() => void deleteObject(studio, object.id)}
+            >
+              <Trash2 size={15} aria-hidden /> Delete
+            </DropdownMenu.Item>
+          </DropdownMenu.Content>
+        </Floating>
       </DropdownMenu.Portal>
     </DropdownMenu.Root>
   );
