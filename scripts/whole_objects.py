@@ -27,9 +27,9 @@ from splitmask.masks import rle
 from splitmask.train.readers import Problems, open_data, split
 
 
-def train_name(name: str) -> str:
+def train_name(kind: str, name: str) -> str:
     """A name that `split` never holds out: of the pictures, only such that training sees are labelled."""
-    names = (f"object_{name}{'x' * extra}" for extra in count())
+    names = (f"{kind}_{name}{'x' * extra}" for extra in count())
     return next(each for each in names if split(each) == "train")
 
 
@@ -55,17 +55,22 @@ def files(data: Path, labels: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
         Image.fromarray(pictures[name].load_image()).save(picture, "WEBP", quality=92)
         drawn = io.BytesIO()
         Image.fromarray(label_map(masks[image["id"]], (image["height"], image["width"]))).save(drawn, "PNG")
-        yield f"{train_name(name)}.webp", picture.getvalue()
-        yield f"{train_name(name)}.0.png", drawn.getvalue()
+        named = train_name("object", name)
+        yield f"{named}.webp", picture.getvalue()
+        yield f"{named}.0.png", drawn.getvalue()
+
+
+def add_file(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    tar.addfile(info, io.BytesIO(content))
 
 
 def main(data: Path, labels: Path, out: Path) -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, content in files(data, json.loads(labels.read_text("utf-8"))):
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
+            add_file(tar, name, content)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(out, packed.getvalue())
     print(f"{out}: {packed.tell() / 1e6:.1f} MB")

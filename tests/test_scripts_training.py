@@ -97,3 +97,26 @@ def test_the_packaged_labels_are_whole() -> None:
         assert list(code.size) == sizes[annotation["image_id"]]
         assert rle.area(code) == annotation["area"] >= 16
     assert all(split(Path(image["file_name"]).stem) == "train" for image in document["images"])
+
+
+def test_a_thing_that_nobody_labelled_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "photo"
+    folder.mkdir()
+    y, x = np.mgrid[:240, :320]
+    disc = (x - 130) ** 2 + (y - 120) ** 2 < 60**2
+    noise = np.random.default_rng(0).integers(0, 12, (240, 320, 3))
+    picture = np.where(disc[..., None], (200, 60, 40), (60, 110, 70)) + noise
+    for name in ("photo_train", held_out_name()):
+        Image.fromarray(picture.astype(np.uint8)).save(folder / f"{name}.webp", quality=95)
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / f"{name}.0.png")
+    done = run("self_labels.py", "nano", folder, tmp_path / "self.tar", "--kinds", "photo")
+    assert done.returncode == 0, done.stderr
+    (sample,) = open_data(tmp_path / "self.tar").images(Problems("raise"))
+    assert sample.kind == "self"
+    assert split(sample.name) == "train"
+    found = [drawn == label for drawn in sample.load_labels() for label in np.unique(drawn[drawn > 0])]
+    assert max((each & disc).sum() / (each | disc).sum() for each in found) > 0.9
+
+
+def held_out_name() -> str:
+    return next(name for name in (f"photo_{i}" for i in range(100)) if split(name) == "held-out")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from splitmask.train.losses import decode_loss, dice, enlarged, focal, iou
+from splitmask.train.losses import decode_loss, dice, enlarged, focal, iou, rim
 
 SURE = 1000.0  # a logit whose sigmoid is 1
 
@@ -121,3 +121,18 @@ def test_gradients_reach_only_what_is_trained() -> None:
     reached = masks.grad.abs().flatten(2).sum(2) > 0
     assert reached[:, 0].all()
     assert reached[:, 1:].sum(1).tolist() == [1, 1], "one candidate each"
+
+
+def test_the_rim_is_where_both_are_within_two_cells() -> None:
+    target = torch.zeros(1, 1, 1, 12)
+    target[..., 5:] = 1
+    assert rim(target).flatten().tolist() == [0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0]
+    assert rim(torch.zeros(1, 1, 6, 6)).sum() == rim(torch.ones(1, 1, 6, 6)).sum() == 0
+
+
+def test_cells_of_the_rim_count_more() -> None:
+    target = torch.zeros(1, 1, 16, 16)
+    target[..., 8:] = 1
+    logits = torch.zeros(1, 1, 16, 16)
+    plain, weighed = focal(logits, target), focal(logits, target, rim_weight=3.0)
+    assert weighed.item() == pytest.approx(plain.item() * (1 + 3 * 4 / 16))

@@ -9,17 +9,27 @@ from torch import Tensor
 _QUALITY = 4.0  # pulls at an error of 1/8 as an absolute error would
 
 
-def focal(logits: Tensor, target: Tensor, alpha: float = 0.5, gamma: float = 2.0) -> Tensor:
+def focal(
+    logits: Tensor, target: Tensor, alpha: float = 0.5, gamma: float = 2.0, rim_weight: float = 0.0
+) -> Tensor:
     """logits (n, m, M, M), target (n, 1, M, M) 0…1 → (n, m) (Lin et al. 2017).
 
-    alpha 0.5 weighs in and out alike, so that the threshold at 0 needs no correction.
+    alpha 0.5 weighs in and out alike, so that the threshold at 0 needs no correction. rim_weight: what cells
+    of the `rim` count on top, as Ronneberger et al. 2015 ("U-Net") weigh what separates things.
     """
+    extra = 1 + rim_weight * rim(target) if rim_weight else 1.0
     target = target.expand_as(logits)
     p = torch.sigmoid(logits)
     ce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     agree = p * target + (1 - p) * (1 - target)
     weight = alpha * target + (1 - alpha) * (1 - target)
-    return (weight * ce * (1 - agree) ** gamma).mean(dim=(-2, -1))
+    return (extra * weight * ce * (1 - agree) ** gamma).mean(dim=(-2, -1))
+
+
+def rim(target: Tensor) -> Tensor:
+    """target (n, 1, M, M) → the same, 1 on cells that have both object and background within two cells."""
+    widest, least = F.max_pool2d(target, 5, 1, 2), -F.max_pool2d(-target, 5, 1, 2)
+    return ((widest > 0.5) & (least <= 0.5)).to(target.dtype)
 
 
 def dice(logits: Tensor, target: Tensor) -> Tensor:
@@ -55,16 +65,23 @@ def enlarged(masks: Tensor, target: Tensor) -> Tensor:
 
 
 def decode_loss(
-    masks: Tensor, ious: Tensor, presence: Tensor, target: Tensor, valid: Tensor, first: bool
+    masks: Tensor,
+    ious: Tensor,
+    presence: Tensor,
+    target: Tensor,
+    valid: Tensor,
+    first: bool,
+    rim_weight: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """masks (n, 4, M, M), ious (n, 4), presence (n, 1), target (n, 1, M, M), valid (n,).
 
-    first: 0 or 1 point given, so that candidates 1…3 compete; otherwise the single mask leads.
+    first: 0 or 1 point given, so that candidates 1…3 compete; otherwise the single mask leads. rim_weight:
+    as in `focal`.
     → the loss, and the mean IoU of what inference would show.
     """
     masks = masks.float()
     counted = valid * seen(target)
-    mask_loss = 20 * focal(masks, target) + dice(masks, target)
+    mask_loss = 20 * focal(masks, target, rim_weight=rim_weight) + dice(masks, target)
     actual = iou(masks, target)
     best = mask_loss[:, 1:].amin(dim=1)
     lead, follow = (best, mask_loss[:, 0]) if first else (mask_loss[:, 0], best)

@@ -52,6 +52,7 @@ class Recipe:
     ema: float = 0.9995
     accumulate: int = 1
     loss_cell: int = 4  # losses compare masks on cells of so many pixels: 4, 2 or 1
+    rim_weight: float = 0.0  # what cells within two of an object's edge count on top in the focal loss
     least_cells: int = 16  # smallest object, in cells of 4×4 pixels
     seed: int = 0
     compile: Compile = "all"
@@ -162,6 +163,7 @@ def faults(recipe: Recipe) -> Iterator[str]:
         "lr",
         "final_lr",
         "weight_decay",
+        "rim_weight",
         "least_cells",
         "eval_minutes",
         "recorded",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -46,17 +47,19 @@ class Verbs:
     click: Callable[..., tuple[Tensor, Tensor]] = click
 
     @classmethod
-    def of(cls, model: Sam2, compiled: Compile) -> Verbs:
+    def of(cls, model: Sam2, compiled: Compile, rim_weight: float = 0.0) -> Verbs:
+        """rim_weight: as in `losses.focal`."""
         encode = model.encode if compiled == "none" else torch.compile(model.encode)
+        loss = partial(decode_loss, rim_weight=rim_weight)
         if compiled != "all":
-            return cls(encode, model.decode, model.remember, model.recall)
+            return cls(encode, model.decode, model.remember, model.recall, loss)
         return cls(
             encode,
             _compiled(model.decode, varying=(3, 4)),  # points and labels
             # a few large operations each: compiling them costs more than it saves
             model.remember,
             model.recall,
-            _compiled(decode_loss),
+            _compiled(loss),
             _compiled(click),
         )
 

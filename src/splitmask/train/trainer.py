@@ -101,7 +101,7 @@ class Trainer:
         self.average = Average(self.model, recipe.ema)
         compiled = recipe.compile if self.device.type == "cuda" else "none"
         self.compiles = compiled != "none" or recipe.recorded > 0
-        self.rollout = Rollout(self.model, Verbs.of(self.model, compiled))
+        self.rollout = Rollout(self.model, Verbs.of(self.model, compiled, recipe.rim_weight))
         self._draw = torch.compile(draw) if compiled == "all" else draw
         self._degrade = torch.compile(degrade) if compiled == "all" else degrade
         self._begin_streams(recipe.seed)
